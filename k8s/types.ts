@@ -1,0 +1,62 @@
+/**
+ * The Kubernetes types that farlet reads and writes: JSON as it is on the wire (times are
+ * strings). `kubernetes-types` has no code; fields newer than it are added here.
+ */
+import type {
+  ConfigMap,
+  Container,
+  ContainerState,
+  ContainerStatus,
+  EnvVar,
+  Event,
+  Node,
+  NodeCondition,
+  NodeStatus,
+  ObjectReference,
+  Pod,
+  PodCondition,
+  PodSpec,
+  PodStatus,
+  Secret,
+  Service,
+  Taint,
+  Volume,
+} from "kubernetes-types/core/v1";
+import type { Lease } from "kubernetes-types/coordination/v1";
+import type { ObjectMeta } from "kubernetes-types/meta/v1";
+
+export type {
+  ConfigMap,
+  Container,
+  ContainerState,
+  ContainerStatus,
+  EnvVar,
+  Event,
+  Lease,
+  Node,
+  NodeCondition,
+  NodeStatus,
+  ObjectMeta,
+  ObjectReference,
+  Pod,
+  PodCondition,
+  PodSpec,
+  PodStatus,
+  Secret,
+  Service,
+  Taint,
+  Volume,
+};
+
+/** What every object of the API has. */
+export interface KubernetesObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata?: ObjectMeta;
+}
+
+/** Names an object for people: `default/web`. */
+export function objectName({ metadata }: KubernetesObject): string {
+  const { namespace, name } = metadata ?? {};
+  return namespace === undefined ? `${name}` : `${namespace}/${name}`;
+}

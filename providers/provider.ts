@@ -1,0 +1,61 @@
+import type { AbortOptions } from "../async/abort.ts";
+import type { Pod } from "../k8s/types.ts";
+import type { PodProvider } from "./pod_provider.ts";
+import type { ContainerRuntime } from "./runtime.ts";
+
+/** What a node has and is, read live. */
+export interface NodeFacts {
+  /** As `kubernetes.io/os`: `linux`, `windows`, … */
+  readonly os: string;
+  /** As `kubernetes.io/arch`: `amd64`, `arm64`, … */
+  readonly arch: string;
+  readonly hostname: string;
+  /** Such as `Debian GNU/Linux 12 (bookworm)`; empty when unknown. */
+  readonly osImage: string;
+  readonly kernelVersion: string;
+  /** Such as `docker://27.1.1` or `farlet-wasm://0.1.0`. */
+  readonly runtimeVersion: string;
+  readonly machineId: string;
+  readonly bootId: string;
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  readonly ephemeralStorageBytes: number;
+  readonly pods: number;
+  /** Becomes the label `node.kubernetes.io/instance-type`. */
+  readonly instanceType: string;
+}
+
+/** Whether the provider can run pods now. */
+export type Health =
+  | { readonly kind: "healthy" }
+  | {
+    readonly kind: "unhealthy";
+    /** A CamelCase word, for the Ready condition. */
+    readonly reason: string;
+    readonly message: string;
+  };
+
+/** A pod field that a provider cannot honour. */
+export interface Refusal {
+  /** Such as `spec.containers[0].securityContext.privileged`. */
+  readonly field: string;
+  /** A sentence without the field's name: "WASI guests have no privileges to raise". */
+  readonly message: string;
+}
+
+/** One kind of node: describes it, and runs containers or whole pods on it. */
+export type Provider =
+  & AsyncDisposable
+  & {
+    /** Such as `ssh` or `wasm`: a lower-case word, the value of the default taint. */
+    readonly name: string;
+    /** Capacity, architecture, versions: read anew at each call. */
+    describeNode(options: AbortOptions): Promise<NodeFacts>;
+    checkHealth(options: AbortOptions): Promise<Health>;
+    /** The fields of this pod that the provider cannot honour, beyond what farlet itself refuses. */
+    refusals?(pod: Pod): readonly Refusal[];
+  }
+  & (
+    | { readonly runtime: ContainerRuntime }
+    | { readonly pods: PodProvider }
+  );

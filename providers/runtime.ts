@@ -1,0 +1,264 @@
+import type { AbortOptions } from "../async/abort.ts";
+
+/** Why a container is not running yet, in the words kubectl shows (those of the kubelet). */
+export type WaitingReason =
+  | "PodInitializing"
+  | "ContainerCreating"
+  | "ErrImagePull"
+  | "ErrImageNeverPull"
+  | "ImagePullBackOff"
+  | "ImageInspectError"
+  | "InvalidImageName"
+  | "CreateContainerConfigError"
+  | "CreateContainerError"
+  | "RunContainerError"
+  | "CrashLoopBackOff";
+
+/** How one run of a container ended. */
+export interface Exit {
+  /** The exit code; 128 + the signal's number when a signal ended it. */
+  readonly code: number;
+  /** The signal's number, when one ended the container. */
+  readonly signal?: number;
+  /**
+   * `Completed` (code 0), `Error`, `OOMKilled`, `StartError` (it never ran), or
+   * `ContainerStatusUnknown` (it ran, and nobody saw how it ended).
+   */
+  readonly reason:
+    | "Completed"
+    | "Error"
+    | "OOMKilled"
+    | "StartError"
+    | "ContainerStatusUnknown";
+  /** What the container wrote to its termination message path, or why it could not run. */
+  readonly message?: string;
+  readonly startedAt: Date;
+  readonly finishedAt: Date;
+}
+
+/** A container that was started is in exactly one of two states; one that was not is absent. */
+export type RunState =
+  | { readonly kind: "running"; readonly startedAt: Date }
+  | { readonly kind: "terminated"; readonly exit: Exit };
+
+/** The newest run of one container, as the runtime sees it now. */
+export interface ObservedContainer {
+  readonly name: string;
+  /** 0 for the first run, one more for every restart. */
+  readonly attempt: number;
+  /** Unique among all runs of all containers; without a scheme (`docker://`). */
+  readonly id: string;
+  /** The image as the pod named it. */
+  readonly image: string;
+  /** What the image resolved to: a digest or the like. */
+  readonly imageId: string;
+  readonly state: RunState;
+  /** How the run before this one ended. */
+  readonly lastExit?: Exit & { readonly id: string };
+}
+
+/** Names a pod for people; the UID is its key. */
+export interface PodIdentity {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** One pod as the runtime sees it now. */
+export interface ObservedPod {
+  readonly uid: string;
+  readonly sandbox: "absent" | "ready" | "stopped";
+  /** The pod's own addresses; empty where it shares the node's. */
+  readonly ips: readonly string[];
+  readonly containers: readonly ObservedContainer[];
+}
+
+/** The environment that the containers of a pod share. */
+export interface SandboxSpec extends PodIdentity {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly hostname: string;
+}
+
+/** One file of a volume. `path` is relative, with `/`, and has no `..` and no empty part. */
+export interface VolumeFile {
+  readonly path: string;
+  readonly content: Uint8Array;
+  /** Permission bits, such as 0o644. */
+  readonly mode: number;
+}
+
+/** A volume of a pod, resolved: everything that the API had to say is in it. */
+export type VolumeSpec =
+  | {
+    /** configMap, secret, projected and downwardAPI; written again whenever the files change. */
+    readonly kind: "files";
+    readonly name: string;
+    readonly files: readonly VolumeFile[];
+    /** Whether the content is secret: kept out of world-readable and persistent places. */
+    readonly secret: boolean;
+  }
+  | {
+    readonly kind: "emptyDir";
+    readonly name: string;
+    readonly medium: "" | "Memory";
+    readonly sizeLimitBytes?: number;
+  }
+  | {
+    readonly kind: "hostPath";
+    readonly name: string;
+    readonly path: string;
+    /** As in the API: "", `DirectoryOrCreate`, `Directory`, `FileOrCreate`, `File`, … */
+    readonly type: string;
+  };
+
+/** Where a container sees a volume. */
+export interface VolumeMount {
+  readonly volume: string;
+  readonly mountPath: string;
+  readonly readOnly: boolean;
+  /** A path inside the volume to mount instead of its root; expanded already. */
+  readonly subPath?: string;
+}
+
+/** What a runtime needs to know to start a container: everything is resolved and expanded. */
+export interface ContainerSpec {
+  readonly name: string;
+  /** 0 for the first run, one more for every restart. */
+  readonly attempt: number;
+  readonly image: string;
+  /** As {@linkcode ContainerRuntime.findImage} or `pullImage` gave it. */
+  readonly imageId: string;
+  /** Replaces the image's entry point; undefined where the pod says nothing. */
+  readonly command?: readonly string[];
+  /** Replaces the image's arguments; undefined where the pod says nothing. */
+  readonly args?: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly workingDir?: string;
+  readonly mounts: readonly VolumeMount[];
+  readonly stdin: boolean;
+  readonly stdinOnce: boolean;
+  readonly tty: boolean;
+  readonly memoryLimitBytes?: number;
+  readonly cpuLimitMillis?: number;
+  /** An absolute path in the container, `/dev/termination-log` unless the pod says otherwise. */
+  readonly terminationMessagePath: string;
+}
+
+/** Names the newest run of one container of one pod. */
+export interface ContainerRef {
+  readonly podUid: string;
+  readonly container: string;
+}
+
+/** Which part of a log to read; the kubelet's parameters of `/containerLogs`. */
+export interface LogOptions {
+  /** Whether to go on until the container ends. */
+  readonly follow: boolean;
+  /** Whether to read the run before the newest one. */
+  readonly previous: boolean;
+  /** Whether each line starts with its RFC 3339 time and a space. */
+  readonly timestamps: boolean;
+  /** Only the last so many lines; 0 means none but what `follow` adds. */
+  readonly tailLines?: number;
+  /** Ends after so many bytes. */
+  readonly limitBytes?: number;
+  /** Only lines written at or after. */
+  readonly since?: Date;
+  /** Both streams unless named. */
+  readonly stream?: "stdout" | "stderr";
+}
+
+/** The standard streams of a process in a container. */
+export interface ProcessStreams {
+  readonly stdin?: ReadableStream<Uint8Array>;
+  readonly stdout?: WritableStream<Uint8Array>;
+  readonly stderr?: WritableStream<Uint8Array>;
+}
+
+/** An image that is at the runtime's hand. */
+export interface LocalImage {
+  /** What the name resolved to: a digest or the like. */
+  readonly imageId: string;
+  readonly sizeBytes?: number;
+}
+
+/** What one container uses, at one moment. */
+export interface ContainerSample {
+  readonly podUid: string;
+  readonly container: string;
+  readonly at: Date;
+  /** CPU time used since the start of this run, in nanoseconds. */
+  readonly cpuNanos: number;
+  /** Memory that cannot be reclaimed, in bytes. */
+  readonly memoryBytes: number;
+}
+
+/**
+ * Runs containers somewhere: on a host over SSH, or as WASI modules here.
+ *
+ * It knows nothing of restart policies, probes, phases or backoff: farlet decides, a runtime does.
+ * Every step is safe to repeat, also after it failed half-way or the agent was killed. A runtime
+ * keeps what it must know with the workload itself, so that the next agent adopts what runs.
+ * Failures whose reason `kubectl` should show are thrown as `RuntimeError`. Methods that a runtime
+ * may lack are optional: their absence is the capability flag.
+ */
+export interface ContainerRuntime {
+  /** Every pod of which something is here, running or not: to be adopted after a restart. */
+  listPods(options: AbortOptions): Promise<readonly PodIdentity[]>;
+  /** One pod as it is now; an unknown pod has an absent sandbox. */
+  observe(podUid: string, options: AbortOptions): Promise<ObservedPod>;
+  /** Says which pod may have changed, never what: the caller looks itself. Ends on abort. */
+  changes(options: AbortOptions): AsyncIterable<string>;
+
+  /** Makes the pod's shared environment, unless it is there. */
+  createSandbox(sandbox: SandboxSpec, options: AbortOptions): Promise<void>;
+  /** Kills what still runs and removes all that the pod left here: volumes, logs, records. */
+  removeSandbox(podUid: string, options: AbortOptions): Promise<void>;
+  /** The image if it is at hand, without fetching anything. */
+  findImage(
+    image: string,
+    options: AbortOptions,
+  ): Promise<LocalImage | undefined>;
+  /** Fetches the image. A `RuntimeError` says why it cannot be had. */
+  pullImage(image: string, options: AbortOptions): Promise<LocalImage>;
+  /** Makes the volume or brings its files up to date, atomically as the kubelet does. */
+  setVolume?(
+    podUid: string,
+    volume: VolumeSpec,
+    options: AbortOptions,
+  ): Promise<void>;
+  /** Starts one run of a container and resolves when it was started; nothing if that run exists. */
+  startContainer(
+    podUid: string,
+    spec: ContainerSpec,
+    options: AbortOptions,
+  ): Promise<void>;
+  /**
+   * Asks the container to end and kills it after `graceSeconds`; resolves when it has stopped.
+   * A second call may be under way at the same time with less grace: then that one counts.
+   */
+  stopContainer(
+    ref: ContainerRef,
+    options: AbortOptions & { readonly graceSeconds: number },
+  ): Promise<void>;
+  /** The container's log. The stream of an unknown container, or run, fails with `Deno.errors.NotFound`. */
+  readLogs(
+    ref: ContainerRef,
+    options: LogOptions & AbortOptions,
+  ): ReadableStream<Uint8Array>;
+
+  /** Runs a command in a container and resolves its exit code. */
+  exec?(
+    ref: ContainerRef,
+    command: readonly string[],
+    options: ProcessStreams & AbortOptions,
+  ): Promise<number>;
+  /** Connects to the streams of the container's own process; resolves when it or they end. */
+  attach?(
+    ref: ContainerRef,
+    options: ProcessStreams & AbortOptions,
+  ): Promise<void>;
+  /** What the running containers use now. */
+  stats?(options: AbortOptions): Promise<readonly ContainerSample[]>;
+}
