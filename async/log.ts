@@ -40,7 +40,15 @@ export async function configureLogging(
 ): Promise<void> {
   const formatter = format === "json"
     ? getJsonLinesFormatter()
-    : getTextFormatter({ timestamp: "rfc3339", category: ".", level: "ABBR" });
+    : getTextFormatter({
+      timestamp: "rfc3339",
+      category: ".",
+      level: "ABBR",
+      format: ({ timestamp, level, category, message, record }) =>
+        `${timestamp} ${level} ${category}: ${message}${
+          textFields(record.properties)
+        }`,
+    });
   const config: Config<"stderr", string> = {
     reset: true,
     sinks: { stderr: stderrSink(formatter) },
@@ -54,6 +62,29 @@ export async function configureLogging(
     ],
   };
   await configure(config);
+}
+
+/** ` key=value` for each field: words bare, other text quoted, errors as their message. */
+function textFields(fields: LogFields): string {
+  return Object.entries(fields).map(([key, value]) =>
+    ` ${key}=${textValue(value)}`
+  ).join("");
+}
+
+function textValue(value: unknown): string {
+  const text = value instanceof Error ? errorText(value) : value;
+  if (typeof text === "string" && /^[\w./:@-]+$/.test(text)) return text;
+  return JSON.stringify(text) ?? "undefined";
+}
+
+/** The messages of an error and of what caused it; the stack of a fault in farlet itself. */
+function errorText(error: Error): string {
+  const text = error instanceof TypeError || error instanceof ReferenceError
+    ? error.stack ?? error.message
+    : error.message;
+  return error.cause instanceof Error && !text.includes(error.cause.message)
+    ? `${text}: ${errorText(error.cause)}`
+    : text;
 }
 
 function stderrSink(formatter: ReturnType<typeof getTextFormatter>) {

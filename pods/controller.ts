@@ -1,0 +1,272 @@
+import { isDeepStrictEqual } from "node:util";
+import type { AbortOptions } from "../async/abort.ts";
+import { type Backoff, backoffDelay } from "../async/backoff.ts";
+import { delay } from "../async/delay.ts";
+import { getLogger } from "../async/log.ts";
+import { TaskGroup } from "../async/task_group.ts";
+import { WorkQueue } from "../async/work_queue.ts";
+import type { Pod, PodStatus } from "../k8s/types.ts";
+import type { PodProvider } from "../providers/pod_provider.ts";
+import type { PodApi } from "./pod_api.ts";
+import { hasEnded, podIdentity } from "./pod_spec.ts";
+import { statusPatch } from "./status_patch.ts";
+
+/** The pods bound to this node, by UID, as the API server last told. */
+export interface PodStore {
+  get(uid: string): Pod | undefined;
+  list(): Iterable<Pod>;
+  /** UIDs that may have changed; those known first. */
+  changes(options: AbortOptions): AsyncIterable<string>;
+  /** Resolves when the API server was listed at least once. */
+  synced(options: AbortOptions): Promise<void>;
+}
+
+/** What {@linkcode runPods} works with. */
+export interface PodsContext {
+  readonly store: PodStore;
+  readonly provider: PodProvider;
+  readonly api: PodApi;
+  /** How long an unknown pod is left alone after the first list, in milliseconds. */
+  readonly orphanGrace?: number;
+}
+
+const log = getLogger("pods");
+const concurrency = 32;
+const syncBackoff: Backoff = { base: 1_000, cap: 60_000 };
+/** A pod that will run within this time is not first published as Pending. */
+const settle = 100;
+
+/** Brings the pods of the API server to the provider and their status back, until aborted. */
+export async function runPods(
+  context: PodsContext,
+  { signal }: AbortOptions,
+): Promise<void> {
+  await using group = new TaskGroup(signal);
+  const controller = new PodController(context, group);
+  group.spawn((signal) => controller.run({ signal }));
+  await group.join();
+}
+
+interface Tracked {
+  readonly seenAt: number;
+  /** The newest version known: from the store, or from our own last write. */
+  newest: Pod;
+  /** The version that the provider has. */
+  sent?: Pod;
+  deletion?: { graceSeconds: number };
+  /** Whether the object was removed from the API and only finalizers can still hold it. */
+  removed: boolean;
+}
+
+/** Brings the pods of the API server to the provider and their status back. */
+class PodController {
+  readonly #context: PodsContext;
+  readonly #group: TaskGroup;
+  readonly #queue = new WorkQueue<string>();
+  readonly #tracked = new Map<string, Tracked>();
+  readonly #failures = new Map<string, number>();
+
+  constructor(context: PodsContext, group: TaskGroup) {
+    this.#context = context;
+    this.#group = group;
+  }
+
+  async run({ signal }: AbortOptions): Promise<void> {
+    const { store, provider } = this.#context;
+    await store.synced({ signal });
+    for (const source of [store, provider]) {
+      this.#group.spawn(async (signal) => {
+        for await (const uid of source.changes({ signal })) {
+          this.#queue.add(uid);
+        }
+      });
+    }
+    this.#group.spawn((signal) => this.#removeOrphans({ signal }));
+    await this.#queue.run((uid) => this.#sync(uid, { signal }), {
+      concurrency,
+      signal,
+    });
+  }
+
+  async #sync(uid: string, options: AbortOptions): Promise<void> {
+    try {
+      await this.#syncPod(uid, options);
+      this.#failures.delete(uid);
+    } catch (error) {
+      if (options.signal.aborted) return;
+      this.#retry(uid, "Cannot sync pod with the API server", error);
+    }
+  }
+
+  async #syncPod(uid: string, options: AbortOptions): Promise<void> {
+    const pod = this.#context.store.get(uid);
+    const tracked = this.#track(uid, pod);
+    if (tracked === undefined) return;
+    if (pod === undefined) return this.#delete(uid, tracked);
+    if (pod.metadata?.deletionTimestamp !== undefined) {
+      this.#delete(uid, tracked);
+    } else {
+      await this.#send(pod, tracked, options);
+    }
+    const { provider } = this.#context;
+    const status = await provider.getPodStatus(uid, options);
+    if (status === undefined || tracked.removed) return;
+    const wait = this.#untilSettled(tracked, status);
+    if (wait > 0) this.#queue.add(uid, { after: wait });
+    else await this.#publish(tracked, status, options);
+  }
+
+  /** Gives the pod to the provider, once for every version that makes a difference. */
+  async #send(
+    pod: Pod,
+    tracked: Tracked,
+    options: AbortOptions,
+  ): Promise<void> {
+    const { provider } = this.#context;
+    const { sent } = tracked;
+    if (sent && isDeepStrictEqual(wanted(sent), wanted(pod))) return;
+    if (sent === undefined) await provider.createPod(pod, options);
+    else await provider.updatePod(pod, options);
+    tracked.sent = pod;
+  }
+
+  /** What is known of a pod; undefined for one that the API never told us of. */
+  #track(uid: string, pod: Pod | undefined): Tracked | undefined {
+    const known = this.#tracked.get(uid);
+    if (pod === undefined || known !== undefined) {
+      if (known && pod && isNewer(pod, known.newest)) known.newest = pod;
+      return known;
+    }
+    const tracked = { seenAt: Date.now(), newest: pod, removed: false };
+    this.#tracked.set(uid, tracked);
+    return tracked;
+  }
+
+  async #publish(
+    tracked: Tracked,
+    status: PodStatus,
+    options: AbortOptions,
+  ): Promise<void> {
+    const patch = statusPatch(tracked.newest.status, status);
+    if (patch === undefined) return;
+    const patched = await this.#context.api.patchStatus(
+      tracked.newest,
+      patch,
+      options,
+    );
+    if (patched !== undefined) tracked.newest = patched;
+  }
+
+  #untilSettled({ newest, seenAt }: Tracked, status: PodStatus): number {
+    const isNew = (newest.status?.phase ?? "Pending") === "Pending" &&
+      newest.metadata?.deletionTimestamp === undefined;
+    if (!isNew || status.phase !== "Pending") return 0;
+    return Math.max(0, seenAt + settle - Date.now());
+  }
+
+  /** Ends the pod in the background: it may take the whole grace period. */
+  #delete(uid: string, tracked: Tracked): void {
+    const graceSeconds = deletionGrace(tracked.newest);
+    if (tracked.deletion && tracked.deletion.graceSeconds <= graceSeconds) {
+      return;
+    }
+    const deletion = { graceSeconds };
+    tracked.deletion = deletion;
+    this.#group.spawn(async (signal) => {
+      try {
+        const { provider } = this.#context;
+        const options = { graceSeconds, signal };
+        const status = await provider.deletePod(uid, options);
+        await this.#remove(uid, tracked, status, { signal });
+        this.#failures.delete(uid);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (tracked.deletion === deletion) delete tracked.deletion;
+        this.#retry(uid, "Cannot delete pod", error);
+      }
+    });
+  }
+
+  /** Says how the pod ended, then removes its object: in that order, so that all can see it. */
+  async #remove(
+    uid: string,
+    tracked: Tracked,
+    status: PodStatus | undefined,
+    options: AbortOptions,
+  ): Promise<void> {
+    const { store, api } = this.#context;
+    if (store.get(uid) !== undefined && !tracked.removed) {
+      if (status) await this.#publish(tracked, status, options);
+      await api.removePod(tracked.newest, options);
+      tracked.removed = true;
+    }
+    if (store.get(uid) === undefined) this.#tracked.delete(uid);
+    else this.#queue.add(uid);
+  }
+
+  /**
+   * Ends what the provider has and the API server does not know: pods that were deleted while no
+   * agent ran. Only what stayed unknown for a grace time after a fresh list.
+   */
+  async #removeOrphans(options: AbortOptions): Promise<void> {
+    const { store, provider, orphanGrace = 30_000 } = this.#context;
+    const since = new Map<string, number>();
+    while (!options.signal.aborted) {
+      try {
+        const unknown = (await provider.listPods(options)).filter(({ uid }) =>
+          store.get(uid) === undefined && !this.#tracked.has(uid)
+        );
+        for (const orphan of unknown) {
+          const first = since.get(orphan.uid) ?? Date.now();
+          since.set(orphan.uid, first);
+          if (Date.now() - first < orphanGrace) continue;
+          log.warn("Removing a pod that the API server does not know", {
+            ...orphan,
+          });
+          const graceSeconds = defaultGraceSeconds;
+          await provider.deletePod(orphan.uid, { ...options, graceSeconds });
+        }
+      } catch (error) {
+        options.signal.throwIfAborted();
+        log.warn("Cannot look for pods that nobody wants", { error });
+      }
+      await delay(orphanGrace + 1, options);
+    }
+  }
+
+  #retry(uid: string, message: string, error: unknown): void {
+    const failures = (this.#failures.get(uid) ?? 0) + 1;
+    this.#failures.set(uid, failures);
+    const pod = this.#tracked.get(uid)?.newest;
+    log.warn(message, { ...(pod && podIdentity(pod)), failures, error });
+    this.#queue.add(uid, { after: backoffDelay(failures, syncBackoff) });
+  }
+}
+
+const defaultGraceSeconds = 30;
+
+/** What a provider acts on: everything but what it reported itself. */
+function wanted(pod: Pod): unknown {
+  const { metadata, spec, status } = pod;
+  return {
+    spec,
+    labels: metadata?.labels,
+    annotations: metadata?.annotations,
+    ended: hasEnded(pod),
+    gates: (spec?.readinessGates ?? []).map(({ conditionType }) =>
+      status?.conditions?.find(({ type }) => type === conditionType)?.status
+    ),
+  };
+}
+
+/** The grace of a deletion, or the pod's own when its object vanished without one. */
+function deletionGrace({ metadata, spec }: Pod): number {
+  return metadata?.deletionGracePeriodSeconds ??
+    spec?.terminationGracePeriodSeconds ?? defaultGraceSeconds;
+}
+
+/** Resource versions are comparable numbers (KEP-5504). */
+function isNewer(pod: Pod, than: Pod): boolean {
+  return Number(pod.metadata?.resourceVersion ?? 0) >=
+    Number(than.metadata?.resourceVersion ?? 0);
+}

@@ -1,0 +1,99 @@
+import type { WaitingReason } from "../providers/runtime.ts";
+
+/** The last attempt to start a container failed before there was a run. */
+export interface StartFailure {
+  /** How many attempts failed in a row. */
+  readonly failures: number;
+  readonly at: Date;
+  readonly reason: WaitingReason;
+  readonly message: string;
+}
+
+/** The last attempt to make the pod's volumes failed. */
+export interface MountFailure {
+  readonly failures: number;
+  readonly at: Date;
+  readonly message: string;
+}
+
+/**
+ * What the engine remembers of a pod between two syncs and no runtime can tell.
+ *
+ * All of it may be lost: then backoff starts anew or is taken from the restart count, and volumes
+ * are written once more.
+ */
+export interface PodMemory {
+  /** When farlet took the pod on: `status.startTime`. */
+  readonly startedAt: Date;
+  readonly volumes: "stale" | "ready";
+  readonly mountFailure?: MountFailure;
+  /** By container name. */
+  readonly startFailures: ReadonlyMap<string, StartFailure>;
+  /** Restarts in a row, each after a run of less than ten minutes; by container name. */
+  readonly restartsInARow: ReadonlyMap<string, number>;
+}
+
+/** The memory of a pod that was never synced. */
+export function newMemory(startedAt: Date): PodMemory {
+  return {
+    startedAt,
+    volumes: "stale",
+    startFailures: new Map(),
+    restartsInARow: new Map(),
+  };
+}
+
+/** Remembers that a container was started; `restartsInARow` is 0 for its first run. */
+export function withStart(
+  memory: PodMemory,
+  container: string,
+  restartsInARow: number,
+): PodMemory {
+  const startFailures = new Map(memory.startFailures);
+  startFailures.delete(container);
+  const restarts = new Map(memory.restartsInARow);
+  restarts.set(container, restartsInARow);
+  return { ...memory, startFailures, restartsInARow: restarts };
+}
+
+/** Remembers that a container could not be started. */
+export function withStartFailure(
+  memory: PodMemory,
+  container: string,
+  failure: Omit<StartFailure, "failures">,
+): PodMemory {
+  const failures = (memory.startFailures.get(container)?.failures ?? 0) + 1;
+  const startFailures = new Map(memory.startFailures);
+  startFailures.set(container, { ...failure, failures });
+  return { ...memory, startFailures };
+}
+
+/** Remembers that the volumes are as the API says. */
+export function withVolumes(memory: PodMemory): PodMemory {
+  const { mountFailure: _, ...rest } = memory;
+  return { ...rest, volumes: "ready" };
+}
+
+/** Remembers that the volumes could not be made. */
+export function withMountFailure(
+  memory: PodMemory,
+  at: Date,
+  message: string,
+): PodMemory {
+  const failures = (memory.mountFailure?.failures ?? 0) + 1;
+  return { ...memory, mountFailure: { failures, at, message } };
+}
+
+/**
+ * Remembers that something the pod refers to has changed: volumes are written again, and what
+ * failed for want of an object is tried again at once.
+ */
+export function withChangedObjects(memory: PodMemory): PodMemory {
+  const { mountFailure: _, ...rest } = memory;
+  const startFailures = new Map(
+    [...memory.startFailures].filter(([, { reason }]) =>
+      reason !== "CreateContainerConfigError"
+    ),
+  );
+  return { ...rest, volumes: "stale", startFailures };
+}

@@ -1,0 +1,189 @@
+import type {
+  ContainerState,
+  ContainerStatus,
+  PodStatus,
+} from "../k8s/types.ts";
+import type {
+  Exit,
+  ObservedContainer,
+  ObservedPod,
+} from "../providers/runtime.ts";
+import { podConditions, withTransitionTimes } from "./conditions.ts";
+import type { PodMemory } from "./memory.ts";
+import { type PodPhase, podPhase, stoppedPhase } from "./phase.ts";
+import { find, initProgress, type PodPlan, type Waiting } from "./plan.ts";
+import type { DesiredContainer, DesiredPod } from "./pod_spec.ts";
+import { apiTime } from "./time.ts";
+
+/** What {@linkcode podStatus} is made from. */
+export interface StatusInput {
+  readonly desired: DesiredPod;
+  readonly observed: ObservedPod;
+  readonly plan: PodPlan;
+  readonly memory: PodMemory;
+  /** What was made last, or what the API has: for times that must not change. */
+  readonly before: PodStatus | undefined;
+  /** The node's addresses; the pod's too where it has none of its own. */
+  readonly nodeIps: readonly string[];
+  /** The scheme of container IDs, such as `wasm`. */
+  readonly runtimeName: string;
+  /** Whether the pod was deleted and nothing of it runs any more. */
+  readonly stopped: boolean;
+}
+
+/** The status to publish. Pure; holds nothing that the API server owns (`qosClass`, …). */
+export function podStatus(input: StatusInput, now: Date): PodStatus {
+  const { desired, observed, plan, memory, before, nodeIps } = input;
+  const init = initProgress(desired, observed);
+  const phase = statusPhase(input);
+  const ended = phase === "Succeeded" || phase === "Failed";
+  const initStatuses = desired.initContainers.map((container) =>
+    containerStatus(container, input, { isInit: true })
+  );
+  const containerStatuses = desired.containers.map((container) =>
+    containerStatus(container, input, { isInit: false })
+  );
+  const verdicts = podConditions({
+    pod: desired.pod,
+    phase,
+    sandboxReady: observed.sandbox === "ready" && !ended,
+    initialized: init.kind === "done",
+    initStatuses,
+    containerStatuses,
+  });
+  const failure = plan.failure ??
+    (phase === "Failed" ? keptFailure(before) : undefined);
+  return {
+    phase,
+    conditions: withTransitionTimes(verdicts, before, now),
+    ...(failure ?? {}),
+    ...addresses("hostIP", "hostIPs", nodeIps),
+    ...addresses("podIP", "podIPs", podIps(input)),
+    startTime: before?.startTime ?? apiTime(memory.startedAt),
+    ...(initStatuses.length === 0
+      ? {}
+      : { initContainerStatuses: initStatuses }),
+    containerStatuses,
+  };
+}
+
+function statusPhase(
+  { desired, observed, plan, before, stopped }: StatusInput,
+): PodPhase {
+  const published = desired.pod.status?.phase;
+  // Terminal is terminal.
+  if (published === "Succeeded" || published === "Failed") return published;
+  if (plan.failure) return "Failed";
+  if (stopped) return stoppedPhase(desired, observed);
+  const phase = podPhase(desired, observed);
+  const ran = published === "Running" || before?.phase === "Running";
+  return phase === "Pending" && ran ? "Running" : phase;
+}
+
+/** The pod's addresses; those of a pod that has no sandbox any more are still the last known. */
+function podIps({ observed, before, nodeIps }: StatusInput): readonly string[] {
+  if (observed.sandbox === "absent") {
+    return (before?.podIPs ?? []).flatMap(({ ip }) => ip ?? []);
+  }
+  return observed.ips.length > 0 ? observed.ips : nodeIps;
+}
+
+function keptFailure(
+  before: PodStatus | undefined,
+): { reason: string; message: string } | undefined {
+  if (before?.reason === undefined) return undefined;
+  return { reason: before.reason, message: before.message ?? "" };
+}
+
+function addresses<One extends string, Many extends string>(
+  one: One,
+  many: Many,
+  ips: readonly string[],
+): Record<string, unknown> {
+  const [first] = ips;
+  if (first === undefined) return {};
+  return { [one]: first, [many]: ips.map((ip) => ({ ip })) };
+}
+
+function containerStatus(
+  { name, image }: DesiredContainer,
+  input: StatusInput,
+  { isInit }: { readonly isInit: boolean },
+): ContainerStatus {
+  const { observed, plan, stopped, runtimeName } = input;
+  const seen = find(observed, name);
+  const waiting = plan.waiting.get(name);
+  if (seen === undefined) {
+    const state = stopped ? lostBeforeStart : { waiting: notStarted(waiting) };
+    return {
+      name,
+      image,
+      imageID: "",
+      ready: false,
+      started: false,
+      restartCount: 0,
+      state,
+      lastState: {},
+    };
+  }
+  const running = seen.state.kind === "running";
+  const succeeded = seen.state.kind === "terminated" &&
+    seen.state.exit.code === 0;
+  return {
+    name,
+    image,
+    imageID: seen.imageId,
+    containerID: `${runtimeName}://${seen.id}`,
+    ready: isInit ? succeeded : running,
+    started: running,
+    restartCount: seen.attempt,
+    ...states(seen, waiting, runtimeName),
+  };
+}
+
+function states(
+  { id, state, lastExit }: ObservedContainer,
+  waiting: Waiting | undefined,
+  runtimeName: string,
+): { state: ContainerState; lastState: ContainerState } {
+  const last = lastExit
+    ? terminated(lastExit, `${runtimeName}://${lastExit.id}`)
+    : {};
+  if (state.kind === "running") {
+    const startedAt = apiTime(state.startedAt);
+    return { state: { running: { startedAt } }, lastState: last };
+  }
+  const ended = terminated(state.exit, `${runtimeName}://${id}`);
+  return waiting === undefined
+    ? { state: ended, lastState: last }
+    : { state: { waiting: notStarted(waiting) }, lastState: ended };
+}
+
+function terminated(exit: Exit, containerID: string): ContainerState {
+  return {
+    terminated: {
+      exitCode: exit.code,
+      ...(exit.signal === undefined ? {} : { signal: exit.signal }),
+      reason: exit.reason,
+      ...(exit.message === undefined ? {} : { message: exit.message }),
+      startedAt: apiTime(exit.startedAt),
+      finishedAt: apiTime(exit.finishedAt),
+      containerID,
+    },
+  };
+}
+
+function notStarted(
+  { reason, message }: Waiting = { reason: "ContainerCreating" },
+): { reason: string; message?: string } {
+  return message === undefined ? { reason } : { reason, message };
+}
+
+/** As the kubelet says of a container that never was when its pod ended (`TerminatePod`). */
+const lostBeforeStart: ContainerState = {
+  terminated: {
+    exitCode: 137,
+    reason: "ContainerStatusUnknown",
+    message: "The container could not be located when the pod was terminated",
+  },
+};

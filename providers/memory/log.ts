@@ -1,0 +1,85 @@
+import { ChangeFeed } from "../../async/change_feed.ts";
+import type { AbortOptions } from "../../async/abort.ts";
+import type { LogOptions } from "../runtime.ts";
+
+interface Line {
+  readonly at: Date;
+  readonly stream: "stdout" | "stderr";
+  readonly text: string;
+}
+
+/** A container's log in memory: the last ten thousand lines. */
+export class MemoryLog {
+  readonly #lines: Line[] = [];
+  readonly #feed = new ChangeFeed<"log">();
+  #dropped = 0;
+  #ended = false;
+
+  /** Adds one line; `text` ends with a newline. */
+  append(stream: "stdout" | "stderr", text: string): void {
+    this.#lines.push({ at: new Date(), stream, text });
+    if (this.#lines.length > 10_000) this.#dropped += 1;
+    if (this.#lines.length > 10_000) this.#lines.shift();
+    this.#feed.notify("log");
+  }
+
+  /** Says that no line follows: those who follow the log come to its end. */
+  end(): void {
+    this.#ended = true;
+    this.#feed.notify("log");
+  }
+
+  /** Reads the log as the options say. */
+  read(options: LogOptions & AbortOptions): ReadableStream<Uint8Array> {
+    return ReadableStream.from(limited(this.#texts(options), options))
+      .pipeThrough(new TextEncoderStream());
+  }
+
+  async *#texts(options: LogOptions & AbortOptions): AsyncGenerator<string> {
+    const matching = this.#lines.filter((line) => matches(line, options));
+    const { tailLines } = options;
+    const first = tailLines === undefined
+      ? matching
+      : matching.slice(Math.max(0, matching.length - tailLines));
+    let next = this.#dropped + this.#lines.length;
+    for (const line of first) yield render(line, options);
+    if (!options.follow) return;
+    const wake = this.#feed.changes(options, () => ["log"]);
+    for await (const _ of wake) {
+      const ended = this.#ended;
+      const fresh = this.#lines.slice(Math.max(0, next - this.#dropped));
+      next = this.#dropped + this.#lines.length;
+      for (const line of fresh) {
+        if (matches(line, options)) yield render(line, options);
+      }
+      if (ended) return;
+    }
+  }
+}
+
+function matches({ at, stream }: Line, options: LogOptions): boolean {
+  return (options.stream ?? stream) === stream &&
+    (options.since === undefined || at >= options.since);
+}
+
+function render({ at, text }: Line, { timestamps }: LogOptions): string {
+  if (!timestamps) return text;
+  return `${at.toISOString().replace("Z", "000000Z")} ${text}`;
+}
+
+/** Cuts after `limitBytes`, in bytes of UTF-8. */
+async function* limited(
+  texts: AsyncIterable<string>,
+  { limitBytes = Infinity }: LogOptions,
+): AsyncGenerator<string> {
+  let left = limitBytes;
+  for await (const text of texts) {
+    const bytes = new TextEncoder().encode(text);
+    if (bytes.length >= left) {
+      yield new TextDecoder().decode(bytes.subarray(0, left));
+      return;
+    }
+    left -= bytes.length;
+    yield text;
+  }
+}
