@@ -1,15 +1,6 @@
-import type { AbortOptions } from "../../async/abort.ts";
 import { untilAborted } from "../../async/abort.ts";
 import { delay } from "../../async/delay.ts";
-
-/** What a simulated program may touch. */
-export interface ProgramHost extends AbortOptions {
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  print(stream: "stdout" | "stderr", text: string): void;
-  read(path: string): string | undefined;
-  write(path: string, text: string): void;
-}
+import type { ProgramHost } from "../program_runtime.ts";
 
 /**
  * Runs the verbs in `args` one after the other and gives the exit code.

@@ -1,6 +1,7 @@
 import type { AbortOptions } from "../../async/abort.ts";
 import type { Health, NodeFacts, Provider } from "../provider.ts";
-import { MemoryRuntime } from "./runtime.ts";
+import { ProgramRuntime } from "../program_runtime.ts";
+import { runProgram } from "./program.ts";
 
 /** What a simulated node pretends to have. */
 export interface MemoryProviderOptions {
@@ -8,11 +9,18 @@ export interface MemoryProviderOptions {
   readonly maxPods?: number;
 }
 
-/** A node that runs nothing and says that it does: for tests, benchmarks and demonstrations. */
+/**
+ * A node that runs nothing and says that it does: for tests, benchmarks and demonstrations.
+ *
+ * A container "runs" the verbs in its args (`runProgram`); images named `missing…` do not exist.
+ */
 export function createMemoryProvider(
   { maxPods = 10_000 }: MemoryProviderOptions = {},
-): Provider & { readonly runtime: MemoryRuntime } {
-  const runtime = new MemoryRuntime();
+): Provider & { readonly runtime: ProgramRuntime } {
+  const runtime = new ProgramRuntime({
+    run: runProgram,
+    hasImage: (image) => !image.startsWith("missing"),
+  });
   const facts: NodeFacts = {
     os: "linux",
     arch: "amd64",

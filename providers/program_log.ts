@@ -1,6 +1,6 @@
-import { ChangeFeed } from "../../async/change_feed.ts";
-import type { AbortOptions } from "../../async/abort.ts";
-import type { LogOptions } from "../runtime.ts";
+import { ChangeFeed } from "../async/change_feed.ts";
+import type { AbortOptions } from "../async/abort.ts";
+import type { LogOptions } from "./runtime.ts";
 
 interface Line {
   readonly at: Date;
@@ -8,23 +8,30 @@ interface Line {
   readonly text: string;
 }
 
+const maxLines = 10_000;
+
 /** A container's log in memory: the last ten thousand lines. */
-export class MemoryLog {
+export class ProgramLog {
   readonly #lines: Line[] = [];
   readonly #feed = new ChangeFeed<"log">();
+  /** The beginning of a line whose end has not been written. */
+  readonly #rest = { stdout: "", stderr: "" };
   #dropped = 0;
   #ended = false;
 
-  /** Adds one line; `text` ends with a newline. */
+  /** Adds text, of any number of lines; the last one need not be whole. */
   append(stream: "stdout" | "stderr", text: string): void {
-    this.#lines.push({ at: new Date(), stream, text });
-    if (this.#lines.length > 10_000) this.#dropped += 1;
-    if (this.#lines.length > 10_000) this.#lines.shift();
+    const lines = (this.#rest[stream] + text).split(/(?<=\n)/);
+    this.#rest[stream] = lines.at(-1)?.endsWith("\n") ? "" : lines.pop() ?? "";
+    for (const line of lines) this.#add(stream, line);
     this.#feed.notify("log");
   }
 
-  /** Says that no line follows: those who follow the log come to its end. */
+  /** Says that nothing follows: those who follow the log come to its end. */
   end(): void {
+    for (const stream of ["stdout", "stderr"] as const) {
+      if (this.#rest[stream] !== "") this.#add(stream, this.#rest[stream]);
+    }
     this.#ended = true;
     this.#feed.notify("log");
   }
@@ -33,6 +40,13 @@ export class MemoryLog {
   read(options: LogOptions & AbortOptions): ReadableStream<Uint8Array> {
     return ReadableStream.from(limited(this.#texts(options), options))
       .pipeThrough(new TextEncoderStream());
+  }
+
+  #add(stream: "stdout" | "stderr", text: string): void {
+    this.#lines.push({ at: new Date(), stream, text });
+    if (this.#lines.length <= maxLines) return;
+    this.#lines.shift();
+    this.#dropped += 1;
   }
 
   async *#texts(options: LogOptions & AbortOptions): AsyncGenerator<string> {

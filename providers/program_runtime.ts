@@ -1,6 +1,7 @@
-import type { AbortOptions } from "../../async/abort.ts";
-import { ChangeFeed } from "../../async/change_feed.ts";
-import { RuntimeError } from "../errors.ts";
+import { abortable, type AbortOptions } from "../async/abort.ts";
+import { ChangeFeed } from "../async/change_feed.ts";
+import { Deadline } from "../async/deadline.ts";
+import { RuntimeError } from "./errors.ts";
 import type {
   ContainerRef,
   ContainerRuntime,
@@ -14,16 +15,16 @@ import type {
   SandboxSpec,
   VolumeMount,
   VolumeSpec,
-} from "../runtime.ts";
-import { MemoryLog } from "./log.ts";
-import { runProgram } from "./program.ts";
+} from "./runtime.ts";
+import { ProgramLog } from "./program_log.ts";
 
 interface Run {
   readonly id: string;
   readonly spec: ContainerSpec;
-  readonly log: MemoryLog;
+  readonly log: ProgramLog;
   readonly startedAt: Date;
   readonly stop: AbortController;
+  readonly kill: AbortController;
   readonly ended: Promise<void>;
   exit?: Exit;
 }
@@ -35,14 +36,48 @@ interface Sandbox {
   readonly runs: Map<string, Run[]>;
 }
 
+/** One run of a container, as its {@linkcode Program} sees it. */
+export interface ProgramHost {
+  readonly image: string;
+  /** The container's command and args. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Aborts when the program is asked to end (SIGTERM). */
+  readonly signal: AbortSignal;
+  /** Aborts when the program must end now (SIGKILL). */
+  readonly kill: AbortSignal;
+  /** Writes to the container's log; `text` may be any part of a line, or many. */
+  print(stream: "stdout" | "stderr", text: string): void;
+  /** A file of the container's volumes; undefined where there is none. */
+  read(path: string): string | undefined;
+  /** Writes a file of the container's volumes, or its termination message. */
+  write(path: string, text: string): void;
+}
+
+/** Is a container: resolves with its exit code. Must end soon after `kill` aborts. */
+export type Program = (host: ProgramHost) => Promise<number>;
+
+/** What {@linkcode ProgramRuntime} runs. */
+export interface ProgramRuntimeOptions {
+  readonly run: Program;
+  /** Whether an image is at hand; each one is unless this says no. */
+  readonly hasImage?: (image: string) => boolean;
+}
+
 /**
- * Simulates containers in memory: the reference implementation of `ContainerRuntime`, for tests,
- * benchmarks and trying farlet out. Every image is at hand, except those whose name starts with
- * `missing`. What a container "runs" is told by its args: see `runProgram`.
+ * Runs each container as a function of this process, and keeps all else that a runtime needs in
+ * memory: logs, volumes, exits. The shortest way to a provider of one's own.
  */
-export class MemoryRuntime implements ContainerRuntime, AsyncDisposable {
+export class ProgramRuntime implements ContainerRuntime, AsyncDisposable {
+  readonly #run: Program;
+  readonly #hasImage: (image: string) => boolean;
   readonly #sandboxes = new Map<string, Sandbox>();
   readonly #feed = new ChangeFeed<string>();
+
+  constructor({ run, hasImage = () => true }: ProgramRuntimeOptions) {
+    this.#run = run;
+    this.#hasImage = hasImage;
+  }
 
   listPods(_options: AbortOptions): Promise<readonly PodIdentity[]> {
     return Promise.resolve(
@@ -81,7 +116,11 @@ export class MemoryRuntime implements ContainerRuntime, AsyncDisposable {
 
   async removeSandbox(uid: string, _options: AbortOptions): Promise<void> {
     const runs = [...this.#sandboxes.get(uid)?.runs.values() ?? []].flat();
-    for (const { stop } of runs) stop.abort(new Killed(9));
+    for (const { stop, kill, exit } of runs) {
+      if (exit !== undefined) continue;
+      stop.abort(new Killed(9));
+      kill.abort(new Killed(9));
+    }
     await Promise.all(runs.map(({ ended }) => ended));
     this.#sandboxes.delete(uid);
   }
@@ -91,7 +130,7 @@ export class MemoryRuntime implements ContainerRuntime, AsyncDisposable {
     _options: AbortOptions,
   ): Promise<LocalImage | undefined> {
     return Promise.resolve(
-      image.startsWith("missing") ? undefined : { imageId: `memory:${image}` },
+      this.#hasImage(image) ? { imageId: image } : undefined,
     );
   }
 
@@ -108,7 +147,7 @@ export class MemoryRuntime implements ContainerRuntime, AsyncDisposable {
   ): Promise<void> {
     const { volumes } = this.#sandbox(uid);
     if (volume.kind === "hostPath") {
-      const message = "A simulated pod cannot see the host's files";
+      const message = "This provider cannot show a pod the host's files";
       throw new RuntimeError("CreateContainerConfigError", message);
     }
     if (volume.kind === "files") {
@@ -133,7 +172,7 @@ export class MemoryRuntime implements ContainerRuntime, AsyncDisposable {
     const newest = runs.at(-1);
     if (newest?.spec.attempt === spec.attempt) return Promise.resolve();
     const stop = new AbortController();
-    const log = new MemoryLog();
+    const log = new ProgramLog();
     const ended = Promise.withResolvers<void>();
     const run: Run = {
       id: crypto.randomUUID(),
@@ -141,6 +180,7 @@ export class MemoryRuntime implements ContainerRuntime, AsyncDisposable {
       log,
       startedAt: new Date(),
       stop,
+      kill: new AbortController(),
       ended: ended.promise,
     };
     sandbox.runs.set(spec.name, [...runs.slice(-1), run]);
@@ -150,12 +190,19 @@ export class MemoryRuntime implements ContainerRuntime, AsyncDisposable {
 
   async stopContainer(
     { podUid, container }: ContainerRef,
-    _options: AbortOptions & { readonly graceSeconds: number },
+    { graceSeconds, signal }: AbortOptions & { readonly graceSeconds: number },
   ): Promise<void> {
     const run = this.#sandboxes.get(podUid)?.runs.get(container)?.at(-1);
-    // A simulated program never ignores SIGTERM, so no grace is ever needed.
-    run?.stop.abort(new Killed(15));
-    await run?.ended;
+    if (run === undefined || run.exit) return;
+    using grace = new Deadline(graceSeconds * 1000, { signal });
+    run.stop.abort(new Killed(15));
+    try {
+      await abortable(run.ended, grace);
+    } catch (error) {
+      if (!grace.expired) throw error;
+      run.kill.abort(new Killed(9));
+      await run.ended;
+    }
   }
 
   readLogs(
@@ -182,9 +229,10 @@ export class MemoryRuntime implements ContainerRuntime, AsyncDisposable {
   }
 
   async #execute({ identity, volumes }: Sandbox, run: Run): Promise<void> {
-    const { spec, log, stop, startedAt } = run;
+    const { spec, log, stop, kill, startedAt } = run;
     let message: string | undefined;
-    const result = await runProgram({
+    const result = await ending(this.#run({
+      image: spec.image,
       args: [...spec.command ?? [], ...spec.args ?? []],
       env: spec.env,
       print: (stream, text) => log.append(stream, text),
@@ -198,17 +246,26 @@ export class MemoryRuntime implements ContainerRuntime, AsyncDisposable {
         else if (path === spec.terminationMessagePath) message = text;
       },
       signal: stop.signal,
-    }).catch((error: unknown) => {
-      if (error instanceof Killed) return error;
-      throw error;
-    });
-    run.exit = exitOf(result, startedAt, message);
+      kill: kill.signal,
+    }));
+    const killed = [kill, stop].map(({ signal }) => signal.reason)
+      .find((reason) => reason instanceof Killed);
+    run.exit = exitOf(result, killed, { startedAt, message });
     log.end();
     this.#feed.notify(identity.uid);
   }
 }
 
-/** Why a simulated program was stopped. */
+/** How a program ended: with a code, or by throwing. */
+async function ending(running: Promise<number>): Promise<number | Error> {
+  try {
+    return await running;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** Why a program was asked to end. */
 class Killed extends Error {
   override readonly name = "Killed";
   readonly signal: number;
@@ -232,24 +289,33 @@ function observeRuns(runs: readonly Run[]): ObservedContainer[] {
     state: exit === undefined
       ? { kind: "running", startedAt }
       : { kind: "terminated", exit },
-    ...(before?.exit
-      ? { lastExit: { ...before.exit, id: before.id } }
-      : {}),
+    ...(before?.exit ? { lastExit: { ...before.exit, id: before.id } } : {}),
   }];
 }
 
+/** A program that was asked to end, and did not say otherwise, ended by that signal. */
 function exitOf(
-  result: number | Killed,
-  startedAt: Date,
-  message: string | undefined,
+  result: number | Error,
+  killed: Killed | undefined,
+  { startedAt, message }: {
+    readonly startedAt: Date;
+    readonly message: string | undefined;
+  },
 ): Exit {
-  const killed = result instanceof Killed ? result.signal : undefined;
-  const code = result instanceof Killed ? 128 + result.signal : result;
+  const code = killed !== undefined
+    ? 128 + killed.signal
+    : typeof result === "number"
+    ? result
+    : 1;
+  const said = message ??
+    (killed === undefined && result instanceof Error
+      ? result.message
+      : undefined);
   return {
     code,
-    ...(killed === undefined ? {} : { signal: killed }),
+    ...(killed === undefined ? {} : { signal: killed.signal }),
     reason: code === 0 ? "Completed" : "Error",
-    ...(message === undefined ? {} : { message }),
+    ...(said === undefined ? {} : { message: said }),
     startedAt,
     finishedAt: new Date(),
   };

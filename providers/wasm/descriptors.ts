@@ -1,0 +1,102 @@
+import { errno, fail } from "./errno.ts";
+import type { HostFile } from "./host_files.ts";
+
+/** Where a guest's standard input comes from. */
+export interface GuestInput {
+  /** Whether {@linkcode read} returns at once. */
+  readonly ready: boolean;
+  /** Resolves when it is ready. */
+  untilReady(): Promise<void>;
+  /** Takes up to so many bytes of a ready input; nothing at its end. */
+  take(maxLength: number): Uint8Array;
+}
+
+/** Takes bytes of a guest's output and says how many it took. */
+export type GuestOutput = (bytes: Uint8Array) => number;
+
+/** A file that a guest has open. */
+export interface OpenFile {
+  readonly kind: "file";
+  readonly file: HostFile;
+  readonly readable: boolean;
+  readonly writable: boolean;
+  /** Whether a change through it fails with `EROFS`. */
+  readonly readOnly: boolean;
+  append: boolean;
+  nonBlocking: boolean;
+  position: number;
+}
+
+/** A directory that a guest has open. */
+export interface OpenDirectory {
+  readonly kind: "directory";
+  /** The descriptor of the operating system. */
+  readonly handle: number;
+  readonly readOnly: boolean;
+  /** The name under which a guest finds it at its start. */
+  readonly preopened?: string;
+  /** What was in it when the guest began to list it. */
+  entries?: readonly DirectoryEntry[];
+}
+
+/** One name in a directory, with its file type in WASI. */
+export interface DirectoryEntry {
+  readonly name: Uint8Array;
+  readonly type: number;
+}
+
+/** What a guest's file descriptor stands for. */
+export type Descriptor =
+  | { readonly kind: "input"; readonly input: GuestInput; nonBlocking: boolean }
+  | { readonly kind: "output"; readonly output: GuestOutput }
+  | OpenFile
+  | OpenDirectory;
+
+/** The file descriptors of a guest. */
+export class DescriptorTable {
+  readonly #descriptors: (Descriptor | undefined)[];
+
+  /** Numbers the descriptors from 0 on. */
+  constructor(descriptors: readonly Descriptor[]) {
+    this.#descriptors = [...descriptors];
+  }
+
+  find(number: number): Descriptor | undefined {
+    return this.#descriptors[number >>> 0];
+  }
+
+  /** Fails with `EBADF` for a number that is not in use. */
+  get(number: number): Descriptor {
+    return this.find(number) ?? fail(errno.badf);
+  }
+
+  /** Fails also with `ENOTDIR`. */
+  directory(number: number): OpenDirectory {
+    const descriptor = this.get(number);
+    return descriptor.kind === "directory" ? descriptor : fail(errno.notdir);
+  }
+
+  /** Fails also with `EISDIR`, and with `ESPIPE` for the standard streams. */
+  file(number: number): OpenFile {
+    const descriptor = this.get(number);
+    if (descriptor.kind === "file") return descriptor;
+    return fail(descriptor.kind === "directory" ? errno.isdir : errno.spipe);
+  }
+
+  /** Gives a descriptor the lowest free number above the standard streams. */
+  add(descriptor: Descriptor): number {
+    let number = 3;
+    while (this.#descriptors[number] !== undefined) number++;
+    if (number >= maxDescriptors) fail(errno.mfile);
+    this.#descriptors[number] = descriptor;
+    return number;
+  }
+
+  /** Gives the number to another descriptor, or to none. */
+  set(number: number, descriptor: Descriptor | undefined): void {
+    this.#descriptors[number >>> 0] = descriptor;
+  }
+}
+
+/** As many as Linux's default soft limit leaves to the guest. */
+const maxDescriptors = 1000;

@@ -1,0 +1,54 @@
+import type { Exit } from "../runtime.ts";
+import type { GuestEnd } from "./guest_process.ts";
+import type { GuestReport } from "./guest_spec.ts";
+
+/** What is known of a run that has ended. */
+export interface EndedRun {
+  readonly end: GuestEnd;
+  /** What the runner left about it, if anything. */
+  readonly report?: GuestReport;
+  readonly terminationMessage?: string;
+  readonly startedAt: Date;
+}
+
+/** How a run ended, in the words of the API. */
+export function describeExit(
+  { end, report, terminationMessage, startedAt }: EndedRun,
+): Exit {
+  const { code, signal, finishedAt } = end;
+  const message = terminationMessage ?? report?.message;
+  return {
+    code,
+    ...(signal === undefined ? {} : { signal }),
+    reason: exitReason(code, report),
+    ...(message === undefined ? {} : { message }),
+    startedAt,
+    finishedAt,
+  };
+}
+
+/** The exit of a run that an earlier agent started and did not see end. */
+export function unknownExit(startedAt: Date, finishedAt: Date): Exit {
+  return {
+    code: 137,
+    reason: "ContainerStatusUnknown",
+    message:
+      "The agent that ran the container ended, and its WASI guests end with it",
+    startedAt,
+    finishedAt,
+  };
+}
+
+function exitReason(
+  code: number,
+  report: GuestReport | undefined,
+): Exit["reason"] {
+  switch (report?.reason) {
+    case "OOMKilled":
+    case "StartError":
+      return report.reason;
+    case "Trap":
+    case undefined:
+      return code === 0 ? "Completed" : "Error";
+  }
+}

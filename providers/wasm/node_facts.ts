@@ -1,0 +1,73 @@
+import { statfs } from "node:fs/promises";
+import type { NodeFacts } from "../provider.ts";
+
+/** Options for {@linkcode readNodeFacts}: what the machine does not know. */
+export interface NodeFactsOptions {
+  /** A directory on the disk that pods may fill. */
+  readonly stateDir: string;
+  readonly version: string;
+  readonly maxPods: number;
+}
+
+/** This machine as it is now, within the limits of the agent's own container, if it is in one. */
+export async function readNodeFacts(
+  { stateDir, version, maxPods }: NodeFactsOptions,
+): Promise<NodeFacts> {
+  const { bsize, blocks } = await statfs(stateDir);
+  return {
+    os: Deno.build.os,
+    arch: kubernetesArch(Deno.build.arch),
+    hostname: Deno.hostname(),
+    osImage: osImage(await readText("/etc/os-release")),
+    kernelVersion: Deno.osRelease(),
+    runtimeVersion: `farlet-wasm://${version}`,
+    machineId: await readText("/etc/machine-id"),
+    bootId: await readText("/proc/sys/kernel/random/boot_id"),
+    // Rust's available_parallelism(), which knows affinity and CPU quotas.
+    cpuMillis: navigator.hardwareConcurrency * 1000,
+    memoryBytes: Math.min(
+      Deno.systemMemoryInfo().total,
+      await memoryLimit(),
+    ),
+    ephemeralStorageBytes: bsize * blocks,
+    pods: maxPods,
+    instanceType: "wasm",
+  };
+}
+
+/** The architecture in Go's words, as `kubernetes.io/arch` has it. */
+export function kubernetesArch(arch: typeof Deno.build.arch): string {
+  switch (arch) {
+    case "x86_64":
+      return "amd64";
+    case "aarch64":
+      return "arm64";
+  }
+}
+
+/** `PRETTY_NAME` of an os-release file; empty when it has none. */
+export function osImage(osRelease: string): string {
+  const value = /^PRETTY_NAME=(.*)$/m.exec(osRelease)?.[1] ?? "";
+  return value.trim().replace(/^(["'])(.*)\1$/, "$2");
+}
+
+/** The memory limit of the agent's cgroup, version 2 or 1; `Infinity` when there is none. */
+async function memoryLimit(): Promise<number> {
+  const files = [
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+  ];
+  const limits = (await Promise.all(files.map(readText)))
+    .filter((text) => /^\d+$/.test(text)).map(Number);
+  return Math.min(Infinity, ...limits);
+}
+
+/** A short file without the newline at its end; empty when it is missing. */
+async function readText(path: string): Promise<string> {
+  try {
+    return (await Deno.readTextFile(path)).trim();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}

@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Pod } from "../../k8s/types.ts";
+import { kubernetesArch, osImage } from "./node_facts.ts";
+import { createWasmProvider } from "./provider.ts";
+import { wasmRefusals } from "./refusals.ts";
+
+const options = { signal: new AbortController().signal };
+
+Deno.test("createWasmProvider() describes this machine", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const stateDir = join(dir, "state");
+    await using provider = await createWasmProvider({
+      stateDir,
+      version: "1.2.3",
+    });
+    const facts = await provider.describeNode(options);
+    assert.equal(facts.os, Deno.build.os);
+    assert.equal(facts.runtimeVersion, "farlet-wasm://1.2.3");
+    assert.equal(facts.pods, 110);
+    assert.equal(facts.instanceType, "wasm");
+    assert.ok(facts.cpuMillis >= 1000);
+    assert.ok(facts.memoryBytes > 2 ** 20);
+    assert.ok(facts.ephemeralStorageBytes > 2 ** 20);
+    assert.deepEqual(await provider.checkHealth(options), { kind: "healthy" });
+    await assert.rejects(
+      createWasmProvider({ stateDir, version: "1.2.3" }),
+      /another agent/,
+    );
+    await Deno.rename(stateDir, join(dir, "gone"));
+    assert.equal((await provider.checkHealth(options)).kind, "unhealthy");
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("node facts use the words of Kubernetes", () => {
+  assert.equal(kubernetesArch("x86_64"), "amd64");
+  assert.equal(kubernetesArch("aarch64"), "arm64");
+  const debian = "Debian GNU/Linux 13 (trixie)";
+  assert.equal(osImage(`ID=debian\nPRETTY_NAME="${debian}"\n`), debian);
+  assert.equal(osImage("PRETTY_NAME=Plain"), "Plain");
+  assert.equal(osImage(""), "");
+});
+
+Deno.test("wasmRefusals() passes what admission adds to every pod", () => {
+  const pod: Pod = {
+    spec: {
+      containers: [{
+        name: "main",
+        image: "app",
+        ports: [{ containerPort: 80, protocol: "TCP" }],
+        resources: {
+          requests: { cpu: "100m", memory: "1Mi" },
+          limits: { memory: "64Mi" },
+        },
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          capabilities: { drop: ["ALL"] },
+          privileged: false,
+          readOnlyRootFilesystem: true,
+          runAsNonRoot: true,
+          runAsUser: 1000,
+          seccompProfile: { type: "RuntimeDefault" },
+        },
+        volumeMounts: [{
+          mountPath: "/var/run/secrets/kubernetes.io/serviceaccount",
+          name: "kube-api-access",
+          readOnly: true,
+        }],
+      }],
+      dnsPolicy: "ClusterFirst",
+      enableServiceLinks: true,
+      hostNetwork: false,
+      schedulerName: "default-scheduler",
+      securityContext: { fsGroup: 2000 },
+      serviceAccountName: "default",
+      terminationGracePeriodSeconds: 30,
+      tolerations: [{ key: "node.kubernetes.io/not-ready" }],
+      volumes: [{ name: "kube-api-access", projected: { sources: [] } }, {
+        name: "tmp",
+        emptyDir: {},
+      }],
+    },
+  };
+  assert.deepEqual(wasmRefusals(pod, { uid: 1000, gid: 1000 }), []);
+  assert.deepEqual(wasmRefusals({}, { uid: 1000, gid: 1000 }), []);
+});
+
+Deno.test("wasmRefusals() names each field that cannot be honoured", () => {
+  const pod: Pod = {
+    spec: {
+      hostNetwork: true,
+      hostPID: true,
+      hostIPC: true,
+      shareProcessNamespace: true,
+      hostAliases: [{ ip: "10.0.0.1" }],
+      dnsConfig: {},
+      ephemeralContainers: [{ name: "debug" }],
+      securityContext: {
+        runAsUser: 1000,
+        runAsGroup: 1000,
+        runAsNonRoot: true,
+        supplementalGroups: [1],
+        sysctls: [{ name: "a", value: "b" }],
+        seccompProfile: { type: "Localhost" },
+        seLinuxOptions: { level: "s0" },
+      },
+      volumes: [
+        { name: "a", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
+        {
+          name: "b",
+          hostPath: { path: "/dev/null", type: "CharDevice" },
+        },
+      ],
+      initContainers: [{ name: "first", tty: true }],
+      containers: [{
+        name: "main",
+        ports: [{ containerPort: 80, hostPort: 80 }],
+        resources: {
+          limits: { "example.com/gpu": "1", cpu: "1" },
+          requests: { "example.com/gpu": "1" },
+        },
+        securityContext: {
+          privileged: true,
+          capabilities: { add: ["NET_ADMIN"] },
+          procMount: "Unmasked",
+        },
+        volumeDevices: [{ name: "disk", devicePath: "/dev/sda" }],
+        volumeMounts: [{
+          name: "a",
+          mountPath: "/a",
+          mountPropagation: "Bidirectional",
+        }],
+      }],
+    },
+  };
+  const fields = wasmRefusals(pod, { uid: 0, gid: 0 }).map(({ field }) =>
+    field
+  );
+  assert.deepEqual(fields, [
+    "spec.hostNetwork",
+    "spec.hostPID",
+    "spec.hostIPC",
+    "spec.shareProcessNamespace",
+    "spec.hostAliases",
+    "spec.dnsConfig",
+    "spec.ephemeralContainers",
+    "spec.securityContext.supplementalGroups",
+    "spec.securityContext.sysctls",
+    "spec.securityContext.runAsUser",
+    "spec.securityContext.runAsGroup",
+    "spec.securityContext.runAsNonRoot",
+    "spec.securityContext.seccompProfile",
+    "spec.securityContext.seLinuxOptions",
+    "spec.volumes[0].emptyDir.medium",
+    "spec.volumes[0].emptyDir.sizeLimit",
+    "spec.volumes[1].hostPath.type",
+    "spec.initContainers[0].tty",
+    "spec.containers[0].securityContext.privileged",
+    "spec.containers[0].securityContext.capabilities.add",
+    "spec.containers[0].securityContext.procMount",
+    "spec.containers[0].volumeDevices",
+    "spec.containers[0].ports[0].hostPort",
+    "spec.containers[0].volumeMounts[0].mountPropagation",
+    "spec.containers[0].resources.limits[example.com/gpu]",
+    "spec.containers[0].resources.limits[cpu]",
+    "spec.containers[0].resources.requests[example.com/gpu]",
+  ]);
+});

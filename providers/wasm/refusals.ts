@@ -1,0 +1,214 @@
+import type { Container, Pod, PodSpec, Volume } from "../../k8s/types.ts";
+import type { Refusal } from "../provider.ts";
+
+/** The user that all guests run as: that of the agent. Undefined where there are no such IDs. */
+export interface GuestUser {
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+}
+
+/**
+ * The fields of a pod that WASI guests in processes of the agent cannot honour.
+ *
+ * What asks for no more than every guest has passes: no privileges, no capabilities, the default
+ * profiles, an own root. `fsGroup` passes too: guests may write to their volumes without it.
+ */
+export function wasmRefusals(pod: Pod, user: GuestUser): readonly Refusal[] {
+  if (pod.spec === undefined) return [];
+  const { containers, initContainers = [], volumes = [] } = pod.spec;
+  return [
+    ...podRefusals(pod.spec, user),
+    ...volumes.flatMap((volume, i) =>
+      volumeRefusals(volume, `spec.volumes[${i}]`)
+    ),
+    ...initContainers.flatMap((container, i) =>
+      containerRefusals(container, `spec.initContainers[${i}]`, user)
+    ),
+    ...containers.flatMap((container, i) =>
+      containerRefusals(container, `spec.containers[${i}]`, user)
+    ),
+  ];
+}
+
+const noNetwork = "WASI guests have no network of their own yet";
+const noNamespaces = "WASI guests see no processes and share no namespaces";
+const noUser = "all WASI guests run as the agent's user";
+
+function podRefusals(spec: PodSpec, user: GuestUser): readonly Refusal[] {
+  const context = spec.securityContext ?? {};
+  const at = "spec.securityContext";
+  return collect([
+    [spec.hostNetwork === true, "spec.hostNetwork", noNetwork],
+    [spec.hostPID === true, "spec.hostPID", noNamespaces],
+    [spec.hostIPC === true, "spec.hostIPC", noNamespaces],
+    [
+      spec.shareProcessNamespace === true,
+      "spec.shareProcessNamespace",
+      noNamespaces,
+    ],
+    [some(spec.hostAliases), "spec.hostAliases", noNetwork],
+    [spec.dnsConfig !== undefined, "spec.dnsConfig", noNetwork],
+    [
+      some(spec.ephemeralContainers),
+      "spec.ephemeralContainers",
+      "nothing can be run beside a WASI guest",
+    ],
+    [
+      some(context.supplementalGroups),
+      `${at}.supplementalGroups`,
+      noUser,
+    ],
+    [some(context.sysctls), `${at}.sysctls`, "WASI guests have no kernel"],
+    ...userChecks(context, at, user),
+    ...profileChecks(context, at),
+  ]);
+}
+
+function containerRefusals(
+  container: Container,
+  at: string,
+  user: GuestUser,
+): readonly Refusal[] {
+  const context = container.securityContext ?? {};
+  const contextAt = `${at}.securityContext`;
+  const { limits = {}, requests = {} } = container.resources ?? {};
+  return collect([
+    [
+      context.privileged === true,
+      `${contextAt}.privileged`,
+      "WASI guests have no privileges to raise",
+    ],
+    [
+      some(context.capabilities?.add),
+      `${contextAt}.capabilities.add`,
+      "WASI guests have no capabilities",
+    ],
+    [
+      (context.procMount ?? "Default") !== "Default",
+      `${contextAt}.procMount`,
+      "WASI guests have no /proc",
+    ],
+    ...userChecks(context, contextAt, user),
+    ...profileChecks(context, contextAt),
+    [container.tty === true, `${at}.tty`, "WASI guests have no terminal"],
+    [
+      some(container.volumeDevices),
+      `${at}.volumeDevices`,
+      "WASI guests can use no devices",
+    ],
+    ...(container.ports ?? []).map(({ hostPort }, i): Check => [
+      (hostPort ?? 0) !== 0,
+      `${at}.ports[${i}].hostPort`,
+      noNetwork,
+    ]),
+    ...(container.volumeMounts ?? []).map(({ mountPropagation }, i): Check => [
+      (mountPropagation ?? "None") !== "None",
+      `${at}.volumeMounts[${i}].mountPropagation`,
+      "WASI guests cannot mount anything",
+    ]),
+    ...Object.keys(limits).map((name): Check => [
+      name !== "memory",
+      `${at}.resources.limits[${name}]`,
+      `only the memory of WASI guests can be limited yet`,
+    ]),
+    ...Object.keys(requests).map((name): Check => [
+      !["cpu", "memory", "ephemeral-storage"].includes(name),
+      `${at}.resources.requests[${name}]`,
+      "the node has no such resource for WASI guests",
+    ]),
+  ]);
+}
+
+function volumeRefusals(
+  { emptyDir, hostPath }: Volume,
+  at: string,
+): readonly Refusal[] {
+  return collect([
+    [
+      (emptyDir?.medium ?? "") !== "",
+      `${at}.emptyDir.medium`,
+      "volumes of this node are on its disk",
+    ],
+    [
+      emptyDir?.sizeLimit !== undefined,
+      `${at}.emptyDir.sizeLimit`,
+      "the size of volumes cannot be limited yet",
+    ],
+    [
+      ["Socket", "CharDevice", "BlockDevice"].includes(hostPath?.type ?? ""),
+      `${at}.hostPath.type`,
+      "WASI guests see only directories and regular files",
+    ],
+  ]);
+}
+
+type Check = readonly [refused: boolean, field: string, message: string];
+
+function userChecks(
+  { runAsUser, runAsGroup, runAsNonRoot }: {
+    readonly runAsUser?: number;
+    readonly runAsGroup?: number;
+    readonly runAsNonRoot?: boolean;
+  },
+  at: string,
+  { uid, gid }: GuestUser,
+): readonly Check[] {
+  return [
+    [
+      runAsUser !== undefined && runAsUser !== uid,
+      `${at}.runAsUser`,
+      `${noUser}${uid === undefined ? "" : `, ${uid}`}`,
+    ],
+    [
+      runAsGroup !== undefined && runAsGroup !== gid,
+      `${at}.runAsGroup`,
+      `all WASI guests run with the agent's group${
+        gid === undefined ? "" : `, ${gid}`
+      }`,
+    ],
+    [
+      runAsNonRoot === true && uid === 0,
+      `${at}.runAsNonRoot`,
+      `${noUser}, which is root`,
+    ],
+  ];
+}
+
+function profileChecks(
+  context: {
+    readonly seccompProfile?: { readonly type: string };
+    readonly appArmorProfile?: { readonly type: string };
+    readonly seLinuxOptions?: object;
+    readonly windowsOptions?: object;
+  },
+  at: string,
+): readonly Check[] {
+  const message = "WASI guests make no system calls that a profile could allow";
+  return [
+    [
+      context.seccompProfile?.type === "Localhost",
+      `${at}.seccompProfile`,
+      message,
+    ],
+    [
+      context.appArmorProfile?.type === "Localhost",
+      `${at}.appArmorProfile`,
+      message,
+    ],
+    [filled(context.seLinuxOptions), `${at}.seLinuxOptions`, message],
+    [filled(context.windowsOptions), `${at}.windowsOptions`, message],
+  ];
+}
+
+function collect(checks: readonly Check[]): readonly Refusal[] {
+  return checks.filter(([refused]) => refused)
+    .map(([, field, message]) => ({ field, message }));
+}
+
+function some(list: readonly unknown[] | undefined): boolean {
+  return list !== undefined && list.length > 0;
+}
+
+function filled(object: object | undefined): boolean {
+  return object !== undefined && Object.keys(object).length > 0;
+}

@@ -1,0 +1,151 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { AbortOptions } from "../../async/abort.ts";
+import type {
+  ContainerSpec,
+  Exit,
+  LogOptions,
+  ObservedContainer,
+} from "../runtime.ts";
+import { WasmRuntime } from "./runtime.ts";
+
+/** The directory of the test modules. */
+export const guests: string = fileURLToPath(
+  new URL("../../tests/guests", import.meta.url),
+);
+
+/** For tests: a runtime over a temporary state directory, with one module that all containers run. */
+export class Bench implements AsyncDisposable {
+  readonly options: AbortOptions = { signal: AbortSignal.timeout(60_000) };
+  readonly dir: string;
+  readonly image: string;
+  runtime: WasmRuntime;
+
+  private constructor(dir: string, image: string, runtime: WasmRuntime) {
+    this.dir = dir;
+    this.image = image;
+    this.runtime = runtime;
+  }
+
+  static async open(): Promise<Bench> {
+    const dir = await Deno.makeTempDir();
+    const runtime = await openRuntime(dir);
+    const bench = new Bench(dir, `file://${guests}/guest.wasm`, runtime);
+    await bench.createSandbox("uid-1");
+    return bench;
+  }
+
+  get stateDir(): string {
+    return join(this.dir, "state");
+  }
+
+  async reopen(): Promise<void> {
+    await this.runtime[Symbol.asyncDispose]();
+    this.runtime = await openRuntime(this.dir);
+  }
+
+  async createSandbox(uid: string): Promise<void> {
+    await this.runtime.createSandbox({
+      uid,
+      namespace: "default",
+      name: `pod-${uid}`,
+      labels: {},
+      annotations: {},
+      hostname: "web-0",
+    }, this.options);
+  }
+
+  async start(
+    args: readonly string[],
+    more: Partial<ContainerSpec> = {},
+    uid = "uid-1",
+  ): Promise<void> {
+    const { imageId } = await this.runtime.pullImage(this.image, this.options);
+    await this.runtime.startContainer(uid, {
+      name: "main",
+      attempt: 0,
+      image: this.image,
+      imageId,
+      args,
+      env: {},
+      mounts: [],
+      stdin: false,
+      stdinOnce: false,
+      tty: false,
+      terminationMessagePath: "/dev/termination-log",
+      ...more,
+    }, this.options);
+  }
+
+  async container(
+    name = "main",
+    uid = "uid-1",
+  ): Promise<ObservedContainer | undefined> {
+    const { containers } = await this.runtime.observe(uid, this.options);
+    return containers.find((each) => each.name === name);
+  }
+
+  /** Waits for a container to end. */
+  async exit(name = "main", uid = "uid-1"): Promise<Exit> {
+    const watching = new AbortController();
+    const stop = AbortSignal.any([this.options.signal, watching.signal]);
+    for await (const _ of this.runtime.changes({ signal: stop })) {
+      const state = (await this.container(name, uid))?.state;
+      if (state?.kind !== "terminated") continue;
+      watching.abort();
+      return state.exit;
+    }
+    throw new Error(`Container "${name}" did not end`);
+  }
+
+  /** Starts a container and waits for its end. */
+  async run(
+    args: readonly string[],
+    more: Partial<ContainerSpec> = {},
+  ): Promise<Exit> {
+    await this.start(args, more);
+    return await this.exit(more.name);
+  }
+
+  readLogs(
+    more: Partial<LogOptions> = {},
+    container = "main",
+    podUid = "uid-1",
+  ): ReadableStream<Uint8Array> {
+    return this.runtime.readLogs({ podUid, container }, {
+      follow: false,
+      previous: false,
+      timestamps: false,
+      ...more,
+      ...this.options,
+    });
+  }
+
+  async logs(
+    more: Partial<LogOptions> = {},
+    container?: string,
+    uid?: string,
+  ): Promise<string> {
+    return await new Response(this.readLogs(more, container, uid)).text();
+  }
+
+  async stop(graceSeconds: number, container = "main"): Promise<void> {
+    await this.runtime.stopContainer({ podUid: "uid-1", container }, {
+      graceSeconds,
+      ...this.options,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.runtime[Symbol.asyncDispose]();
+    await Deno.remove(this.dir, { recursive: true });
+  }
+}
+
+/** A runtime over the state directory of a {@linkcode Bench}. */
+export async function openRuntime(dir: string): Promise<WasmRuntime> {
+  return await WasmRuntime.open({
+    stateDir: join(dir, "state"),
+    allowLocalModules: [guests, dir],
+  });
+}
