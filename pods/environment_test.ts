@@ -60,8 +60,8 @@ function env(
     container: full,
     services: links ? services : [],
     objects: {
-      configMaps: new Map(configMaps.map((m) => [m.metadata!.name!, m])),
-      secrets: new Map(secrets.map((m) => [m.metadata!.name!, m])),
+      configMaps: new Map(configMaps.map((m) => [m.metadata?.name ?? "", m])),
+      secrets: new Map(secrets.map((m) => [m.metadata?.name ?? "", m])),
     },
   });
 }

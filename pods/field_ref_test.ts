@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Pod } from "../k8s/types.ts";
+import type { Container, Pod } from "../k8s/types.ts";
 import { fieldValue, formatMap, resourceValue } from "./field_ref.ts";
 
 const pod: Pod = {
@@ -131,7 +131,10 @@ for (const [containerName, resource, divisor, want] of resources) {
 }
 
 Deno.test("resourceValue() takes the asking container when none is named", () => {
-  const own = pod.spec!.containers[0]!;
+  const own: Container = {
+    name: "web",
+    resources: { limits: { cpu: "250m" } },
+  };
   const selector = { resource: "limits.cpu", divisor: "1m" };
   assert.equal(
     resourceValue(pod, selector, { own, node: view.node }),

@@ -1,4 +1,5 @@
-import { type AbortOptions, untilAborted } from "../async/abort.ts";
+import type { AbortOptions } from "../async/abort.ts";
+import { ChangeFeed } from "../async/change_feed.ts";
 import {
   type ConfigMap,
   type KubernetesObject,
@@ -73,8 +74,8 @@ export class FileObjects implements ObjectSource {
     );
   }
 
-  async *changes({ signal }: AbortOptions): AsyncGenerator<string> {
-    await untilAborted(signal);
+  changes(options: AbortOptions): AsyncGenerator<string> {
+    return new ChangeFeed<string>().changes(options);
   }
 
   /** Does nothing: the manifests stay in memory. */

@@ -296,7 +296,7 @@ class Bench implements AsyncDisposable {
     this.#subject = subject;
     this.provider = subject.provider;
     this.#image = subject.image;
-    
+
     const { signal } = this.#stop;
     this.options = { signal };
     if ("pods" in subject.provider) {

@@ -1,0 +1,37 @@
+/**
+ * Kubernetes nodes made of anything that can run a container.
+ *
+ * A vendor implements `ContainerRuntime` (containers; farlet adds all pod semantics) or
+ * `PodProvider` (whole pods), wraps it in a `Provider` and hands that to {@linkcode startAgent}.
+ * {@linkcode testProvider} is the conformance suite for it.
+ *
+ * @module
+ */
+export { type AgentOptions, startAgent } from "./agent.ts";
+export type { AbortOptions } from "./async/abort.ts";
+export { ChangeFeed } from "./async/change_feed.ts";
+export { configureLogging, type LogLevel, logLevels } from "./async/log.ts";
+export type { KubeletConfig } from "./config_schema.ts";
+export type { ApiCredentials } from "./k8s/credentials.ts";
+export { type CredentialOptions, loadCredentials } from "./k8s/kubeconfig.ts";
+export type * from "./k8s/types.ts";
+export { RuntimeError } from "./providers/errors.ts";
+export type { PodProvider } from "./providers/pod_provider.ts";
+export {
+  type Program,
+  type ProgramHost,
+  ProgramRuntime,
+  type ProgramRuntimeOptions,
+} from "./providers/program_runtime.ts";
+export type {
+  Health,
+  NodeFacts,
+  Provider,
+  Refusal,
+} from "./providers/provider.ts";
+export type * from "./providers/runtime.ts";
+export {
+  type ConformanceOptions,
+  type ProviderUnderTest,
+  testProvider,
+} from "./tests/provider_conformance.ts";
