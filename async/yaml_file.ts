@@ -36,7 +36,9 @@ export function parseYaml(text: string, source: string): readonly unknown[] {
     if (!(cause instanceof Error)) throw cause;
     // The lines after the first quote the file, which may hold secrets.
     const why = cause.message.split("\n")[0]?.replace(/:$/, "");
-    throw new ConfigError(`Cannot use "${source}": ${why}`, { cause });
+    throw new ConfigError(`Cannot use "${source}": it is not YAML: ${why}`, {
+      cause,
+    });
   }
 }
 

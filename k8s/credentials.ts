@@ -1,16 +1,19 @@
 import type { AbortOptions } from "../async/abort.ts";
 
+/** A certificate and its private key, as PEM. */
+export interface ClientCertificate {
+  readonly certificate: string;
+  readonly key: string;
+}
+
 /** How to reach the API server, and how to prove who we are. */
 export interface ApiCredentials {
   /** URL without a slash at its end: `https://10.0.0.1:6443`. */
   readonly server: string;
   /** Authorities to trust besides the system's, as PEM. */
   readonly caCertificates: readonly string[];
-  /** PEM; absent when a token is all we have. */
-  readonly clientCertificate?: {
-    readonly certificate: string;
-    readonly key: string;
-  };
+  /** Absent when a token is all we have. */
+  readonly clientCertificate?: ClientCertificate;
   /** URL of the HTTP or SOCKS proxy in between. */
   readonly proxyUrl?: string;
   /** The namespace to use when none is named; `default` by default. */

@@ -1,10 +1,12 @@
 import type { AbortOptions } from "../async/abort.ts";
+import { type Backoff, backoffDelay } from "../async/backoff.ts";
 import { Deadline } from "../async/deadline.ts";
 import { delay } from "../async/delay.ts";
 import { getLogger } from "../async/log.ts";
 import type { KubeClient } from "./client.ts";
 import { ApiError } from "./errors.ts";
 import { apiPath } from "./paths.ts";
+import { TokenBucket } from "./token_bucket.ts";
 import type { Event, ObjectReference } from "./types.ts";
 
 /** What happened, in the words of `kubectl describe`. */
@@ -18,6 +20,7 @@ export interface EventText {
 
 /** Takes Events, and never makes its caller wait. */
 export interface EventSink {
+  /** @param object With UID, namespace and, for a container, `fieldPath`. */
   record(object: ObjectReference, event: EventText): void;
 }
 
@@ -25,36 +28,39 @@ const log = getLogger("events");
 const component = "farlet";
 /** The kubelet's `eventRecordQPS` and `eventBurst`. */
 const rate = { perSecond: 50, burst: 100 };
-const maxQueued = 10_000;
+const maxWaiting = 10_000;
 /** How many different Events are remembered to count repeats, as client-go's correlator. */
 const maxRemembered = 4_096;
 const flushTime = 2_000;
-const attempts = 3;
-const retryDelay = 1_000;
+const maxAttempts = 5;
+const retry: Backoff = { base: 1_000, cap: 10_000 };
 
 /** An Event that was written once, for counting its repeats. */
 interface Written {
   readonly name: string;
-  count: number;
+  readonly count: number;
 }
 
-interface Queued {
-  readonly key: string;
+/** An Event that is still to be written, and its repeats meanwhile. */
+interface Waiting {
   readonly object: ObjectReference;
   readonly event: EventText;
-  readonly at: string;
+  readonly firstAt: string;
+  lastAt: string;
+  count: number;
 }
 
 /**
  * Writes core/v1 Events in the background, at most 50 a second after a burst of 100.
  *
  * A repeat of an Event (same object, type, reason and message) counts up the first one. Events are
- * lost, and that is logged once, when more than ten thousand wait.
+ * lost, and that is logged once, when more than ten thousand different ones wait.
  */
 export class EventRecorder implements EventSink {
   readonly #client: KubeClient;
   readonly #host: string;
-  readonly #queue: Queued[] = [];
+  /** By what makes Events repeats of each other, in the order in which they came. */
+  readonly #waiting = new Map<string, Waiting>();
   readonly #written = new Map<string, Written>();
   #wake = Promise.withResolvers<void>();
   #dropped = 0;
@@ -71,126 +77,146 @@ export class EventRecorder implements EventSink {
   }
 
   record(object: ObjectReference, event: EventText): void {
-    if (this.#queue.length >= maxQueued) {
+    const { uid = "", fieldPath = "" } = object;
+    const { type, reason, message } = event;
+    const key = [uid, fieldPath, type, reason, message].join("\n");
+    // Events have whole seconds.
+    const now = new Date().toISOString().replace(/\.\d+Z$/, "Z");
+    const waiting = this.#waiting.get(key);
+    if (waiting !== undefined) {
+      waiting.count += 1;
+      waiting.lastAt = now;
+      return;
+    }
+    if (this.#waiting.size >= maxWaiting) {
       if (this.#dropped === 0) log.warn("Too many events wait; some are lost");
       this.#dropped += 1;
       return;
     }
-    const { uid = "", fieldPath = "" } = object;
-    const { type, reason, message } = event;
-    const key = [uid, fieldPath, type, reason, message].join("\n");
-    const at = new Date().toISOString().replace(/\.\d+Z$/, "Z");
-    this.#queue.push({ key, object, event, at });
+    const fresh = { object, event, firstAt: now, lastAt: now, count: 1 };
+    this.#waiting.set(key, fresh);
     this.#wake.resolve();
   }
 
   /** Writes what is recorded until aborted; then, for at most 2 s, what still waits. */
   async run({ signal }: AbortOptions): Promise<void> {
-    const limiter = new TokenBucket(rate);
-    signal.addEventListener("abort", () => this.#wake.resolve(), {
-      once: true,
-    });
-    while (!signal.aborted) {
-      const next = this.#queue.shift();
+    const bucket = new TokenBucket(rate);
+    // What is being written when `signal` aborts goes on: else it might be written twice.
+    using end = new Deadline(never, new AbortController());
+    const stop = () => {
+      end.extend(flushTime);
+      this.#wake.resolve();
+    };
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      await this.#drain(bucket, signal, end);
+    } catch (error) {
+      if (!end.expired) throw error;
+      log.debug("Lost events at the end", { count: this.#waiting.size });
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  async #drain(
+    bucket: TokenBucket,
+    signal: AbortSignal,
+    end: AbortOptions,
+  ): Promise<void> {
+    while (true) {
+      const [next] = this.#waiting;
       if (next === undefined) {
+        if (signal.aborted) return;
         await this.#wake.promise;
         this.#wake = Promise.withResolvers<void>();
         continue;
       }
-      try {
-        await limiter.take({ signal });
-        await this.#write(next, { signal });
-      } catch (error) {
-        if (!signal.aborted) throw error;
-        this.#queue.unshift(next);
-      }
-    }
-    await this.#flush();
-  }
-
-  async #flush(): Promise<void> {
-    using deadline = new Deadline(flushTime, new AbortController());
-    try {
-      for (const next of this.#queue.splice(0)) {
-        await this.#write(next, deadline);
-      }
-    } catch (error) {
-      if (!deadline.expired) throw error;
-      log.debug("Events were lost at the end");
+      if (!signal.aborted) await bucket.take(end);
+      const [key, waiting] = next;
+      this.#waiting.delete(key);
+      await this.#write(key, waiting, end);
     }
   }
 
-  async #write(queued: Queued, options: AbortOptions): Promise<void> {
+  async #write(
+    key: string,
+    waiting: Waiting,
+    options: AbortOptions,
+  ): Promise<void> {
+    const name = newName(waiting.object);
     for (let attempt = 1;; attempt++) {
       try {
-        return await this.#createOrCount(queued, options);
+        if (await this.#countUp(key, waiting, options)) return;
+        return await this.#create(key, name, waiting, options);
       } catch (error) {
         options.signal.throwIfAborted();
-        const { reason } = queued.event;
-        // 4xx: the namespace or the object is going away, or we may not; asking again is no use.
-        const final = error instanceof ApiError && error.code < 500 &&
-          error.code !== 429;
-        if (final || attempt === attempts) {
-          log.debug("Cannot record an event", { reason, error });
+        if (isFinal(error) || attempt === maxAttempts) {
+          const { object, event: { reason } } = waiting;
+          log.debug("Cannot record an event", { object, reason, error });
           return;
         }
-        await delay(retryDelay * attempt, options);
+        await delay(backoffDelay(attempt, retry), options);
       }
     }
   }
 
-  async #createOrCount(
-    { key, object, event, at }: Queued,
+  /** Counts up an Event that was written before; false if there is none. */
+  async #countUp(
+    key: string,
+    { object: { namespace }, count, lastAt }: Waiting,
+    options: AbortOptions,
+  ): Promise<boolean> {
+    const written = this.#written.get(key);
+    if (written === undefined) return false;
+    const total = written.count + count;
+    const path = eventsPath(namespace, written.name);
+    try {
+      const patch = { count: total, lastTimestamp: lastAt };
+      await this.#client.patch(path, patch, options);
+    } catch (error) {
+      // Events live for an hour; one that has expired is written anew.
+      if (isGone(error)) return false;
+      throw error;
+    }
+    this.#remember(key, { name: written.name, count: total });
+    return true;
+  }
+
+  async #create(
+    key: string,
+    name: string,
+    { object, event, firstAt, lastAt, count }: Waiting,
     options: AbortOptions,
   ): Promise<void> {
     const { namespace = "default" } = object;
-    const written = this.#written.get(key);
-    if (written !== undefined) {
-      const { name } = written;
-      const count = written.count + 1;
-      const path = apiPath("v1", "events", { namespace, name });
-      try {
-        await this.#client.patch(path, { count, lastTimestamp: at }, options);
-        written.count = count;
-        return;
-      } catch (error) {
-        // Events live for an hour; one that has expired is written anew.
-        if (!(error instanceof ApiError && error.code === 404)) throw error;
-      }
-    }
-    const created = await this.#client.create<Event>(
-      apiPath("v1", "events", { namespace }),
-      this.#event({ object, event, at }, namespace),
-      options,
-    );
-    this.#remember(key, created.metadata.name ?? "");
-  }
-
-  #event(
-    { object, event, at }: Omit<Queued, "key">,
-    namespace: string,
-  ): Event {
-    const suffix = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
-    return {
+    const body: Event = {
       apiVersion: "v1",
       kind: "Event",
-      metadata: { name: `${object.name ?? "object"}.${suffix}`, namespace },
+      metadata: { name, namespace },
       involvedObject: object,
       ...event,
-      // The API takes no longer message.
+      // The API server takes no longer message.
       message: event.message.slice(0, 1024),
       source: { component, host: this.#host },
       reportingComponent: component,
       reportingInstance: this.#host,
-      firstTimestamp: at,
-      lastTimestamp: at,
-      count: 1,
+      firstTimestamp: firstAt,
+      lastTimestamp: lastAt,
+      count,
     };
+    try {
+      await this.#client.create(eventsPath(namespace), body, options);
+    } catch (error) {
+      // Nobody else has this name: the answer to an earlier attempt was lost.
+      if (!isDuplicate(error)) throw error;
+    }
+    this.#remember(key, { name, count });
   }
 
-  #remember(key: string, name: string): void {
+  #remember(key: string, written: Written): void {
     this.#written.delete(key);
-    this.#written.set(key, { name, count: 1 });
+    this.#written.set(key, written);
     const [oldest] = this.#written.keys();
     if (this.#written.size > maxRemembered && oldest !== undefined) {
       this.#written.delete(oldest);
@@ -198,31 +224,27 @@ export class EventRecorder implements EventSink {
   }
 }
 
-/** Lets `burst` pass at once, and then so many a second. */
-class TokenBucket {
-  readonly #perMs: number;
-  readonly #burst: number;
-  #tokens: number;
-  #filledAt = Date.now();
+/** The longest time that a timer takes, in milliseconds. */
+const never = 2 ** 31 - 1;
 
-  constructor(
-    { perSecond, burst }: {
-      readonly perSecond: number;
-      readonly burst: number;
-    },
-  ) {
-    this.#perMs = perSecond / 1000;
-    this.#burst = burst;
-    this.#tokens = burst;
-  }
+function eventsPath(namespace = "default", name?: string): string {
+  return apiPath("v1", "events", { namespace, name });
+}
 
-  async take(options: AbortOptions): Promise<void> {
-    const now = Date.now();
-    const filled = this.#tokens + (now - this.#filledAt) * this.#perMs;
-    this.#tokens = Math.min(this.#burst, filled);
-    this.#filledAt = now;
-    this.#tokens -= 1;
-    if (this.#tokens >= 0) return;
-    await delay(-this.#tokens / this.#perMs, options);
-  }
+function newName({ name = "object" }: ObjectReference): string {
+  const suffix = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+  return `${name.slice(0, 236)}.${suffix}`;
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 404;
+}
+
+function isDuplicate(error: unknown): boolean {
+  return error instanceof ApiError && error.reason === "AlreadyExists";
+}
+
+/** The namespace or the object is going away, or we may not: asking again is no use. */
+function isFinal(error: unknown): boolean {
+  return error instanceof ApiError && error.code < 500 && error.code !== 429;
 }

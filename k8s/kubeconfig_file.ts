@@ -3,7 +3,7 @@ import { ConfigError } from "../async/config_error.ts";
 
 /** One entry of a kubeconfig, and where it stands. */
 export class ConfigEntry {
-  readonly #fields: Readonly<Record<string, unknown>>;
+  readonly fields: Readonly<Record<string, unknown>>;
   /** The kubeconfig that has this entry; files named in it are relative to its folder. */
   readonly file: string;
   /** As in `clusters[kind].cluster`. */
@@ -17,12 +17,12 @@ export class ConfigEntry {
         `Cannot use kubeconfig "${file}": ${path} must be a mapping`,
       );
     }
-    this.#fields = fields;
+    this.fields = fields;
   }
 
   /** A text; undefined if absent or empty. */
   text(field: string): string | undefined {
-    const value = this.#fields[field];
+    const value = this.fields[field];
     if (value === undefined || value === null || value === "") return undefined;
     if (typeof value === "string") return value;
     throw this.error(field, "must be a text");
@@ -37,12 +37,19 @@ export class ConfigEntry {
 
   /** Whether the field is `true`. */
   flag(field: string): boolean {
-    return this.#fields[field] === true;
+    return this.fields[field] === true;
   }
 
   /** Whatever the field has. */
   raw(field: string): unknown {
-    return this.#fields[field] ?? undefined;
+    return this.fields[field] ?? undefined;
+  }
+
+  /** The mapping in the field; undefined if absent. */
+  entry(field: string): ConfigEntry | undefined {
+    const value = this.raw(field);
+    if (value === undefined) return undefined;
+    return new ConfigEntry(this.file, `${this.path}.${field}`, value);
   }
 
   /** The PEM in `<field>-data` (base64), or in the file named by `<field>`; the former wins. */
@@ -118,7 +125,9 @@ export async function readKubeconfig(
 
 async function readRoot(file: string): Promise<ConfigEntry> {
   const text = await readConfigText(file);
-  const root = await parseYaml(file, text);
+  // Not needed in a cluster, where it would only cost memory.
+  const { parseYaml } = await import("../async/yaml_file.ts");
+  const [root] = parseYaml(text, file);
   if (!isRecord(root)) {
     throw new ConfigError(
       root === null || root === undefined
@@ -137,21 +146,6 @@ async function readConfigText(file: string): Promise<string> {
       `Cannot use kubeconfig "${file}": it ${
         unreadable(cause)
       }; name another with --kubeconfig or KUBECONFIG`,
-      { cause },
-    );
-  }
-}
-
-async function parseYaml(file: string, text: string): Promise<unknown> {
-  // Not needed in a cluster, where it would only cost memory.
-  const { parse } = await import("yaml");
-  try {
-    return parse(text, { logLevel: "error" });
-  } catch (cause) {
-    // The lines after the first quote the file, which holds secrets.
-    const why = cause instanceof Error ? cause.message.split("\n")[0] : "";
-    throw new ConfigError(
-      `Cannot use kubeconfig "${file}": it is not YAML: ${why}`,
       { cause },
     );
   }

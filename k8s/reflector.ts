@@ -4,9 +4,10 @@ import { type Backoff, backoffDelay, jitter } from "../async/backoff.ts";
 import { ChangeFeed } from "../async/change_feed.ts";
 import { delay } from "../async/delay.ts";
 import { getLogger } from "../async/log.ts";
-import type { KubeClient } from "./client.ts";
+import type { KubeClient, ObjectList } from "./client.ts";
 import { ApiError } from "./errors.ts";
 import type { KubernetesObject } from "./types.ts";
+import type { WatchEvent } from "./watch.ts";
 
 /** Options for {@linkcode Reflector}. */
 export interface ReflectorOptions<T> {
@@ -19,14 +20,15 @@ export interface ReflectorOptions<T> {
 const log = getLogger("k8s");
 const reconnect: Backoff = { base: 200, cap: 30_000 };
 const pageSize = 500;
-/** A watch that ends within this time, without an event, counts as failed (as in client-go). */
-const shortWatch = 1_000;
+/** Milliseconds after which an open watch counts as healthy; one that ends before has failed. */
+const healthyAfter = 1_000;
 
 /**
  * A copy of a collection of the API, kept up to date by list and watch.
  *
  * A watch that ends goes on from the last resource version; one that is too old (410) is followed
- * by a new list. An object that vanished meanwhile is reported like one that was deleted.
+ * by a new list. An object that vanished meanwhile is reported like one that was deleted. The
+ * copies have no `managedFields`: nobody reads them, and they are half of an object.
  */
 export class Reflector<T extends KubernetesObject> {
   readonly #client: KubeClient;
@@ -38,7 +40,11 @@ export class Reflector<T extends KubernetesObject> {
   readonly #synced = Promise.withResolvers<void>();
   #resourceVersion: string | undefined;
   #lastSyncedAt: Date | undefined;
+  /** In a row, without a healthy watch in between: for the backoff. */
   #failures = 0;
+  #reachable = false;
+  /** Whether the current trouble was said. */
+  #warned = false;
 
   constructor(
     client: KubeClient,
@@ -59,9 +65,9 @@ export class Reflector<T extends KubernetesObject> {
     return this.#lastSyncedAt;
   }
 
-  /** Whether the last contact with the API server succeeded. */
+  /** Whether the API server answered when it was last asked; it may have said no. */
   get reachable(): boolean {
-    return this.#lastSyncedAt !== undefined && this.#failures === 0;
+    return this.#reachable;
   }
 
   get(key: string): T | undefined {
@@ -86,106 +92,137 @@ export class Reflector<T extends KubernetesObject> {
   async run({ signal }: AbortOptions): Promise<void> {
     while (!signal.aborted) {
       try {
-        if (this.#resourceVersion === undefined) await this.#list({ signal });
-        await this.#watch({ signal });
+        this.#resourceVersion ??= await this.#list({ signal });
+        await this.#watch(this.#resourceVersion, { signal });
       } catch (error) {
         if (signal.aborted) return;
-        if (isExpired(error)) {
-          this.#resourceVersion = undefined;
-          continue;
-        }
         await this.#waitAfter(error, { signal });
       }
     }
   }
 
-  async #list({ signal }: AbortOptions): Promise<void> {
+  /** Lists everything, and returns the resource version of that. */
+  async #list(options: AbortOptions): Promise<string> {
     const found = new Map<string, T>();
-    let resourceVersion: string | undefined;
-    let next: string | undefined;
+    let page: ObjectList<T> | undefined;
     do {
-      const { metadata, items } = await this.#client.list<T>(this.#path, {
-        query: {
-          ...this.#selectors,
-          limit: pageSize,
-          ...(next === undefined ? {} : { continue: next }),
-        },
-        signal,
-      });
-      for (const item of items) found.set(this.#keyOf(item), item);
-      resourceVersion = metadata.resourceVersion;
-      next = metadata.continue || undefined;
-    } while (next !== undefined);
+      page = await this.#page(page?.metadata.continue, options);
+      for (const item of page.items) found.set(this.#keyOf(item), item);
+    } while (page.metadata.continue);
     this.#replace(found);
-    this.#resourceVersion = resourceVersion;
     this.#lastSyncedAt = new Date();
     this.#recovered();
     this.#synced.resolve();
+    return page.metadata.resourceVersion ?? "";
+  }
+
+  #page(
+    token: string | undefined,
+    { signal }: AbortOptions,
+  ): Promise<ObjectList<T>> {
+    return this.#client.list<T>(this.#path, {
+      query: { ...this.#selectors, limit: pageSize, continue: token },
+      signal,
+    });
   }
 
   #replace(found: ReadonlyMap<string, T>): void {
     for (const key of [...this.#objects.keys()]) {
-      if (found.has(key)) continue;
-      this.#objects.delete(key);
-      this.#feed.notify(key);
+      if (!found.has(key)) this.#remove(key);
     }
     for (const [key, object] of found) this.#store(key, object);
   }
 
+  #remove(key: string): void {
+    if (this.#objects.delete(key)) this.#feed.notify(key);
+  }
+
   /** Keeps an object, and tells of it if it is another version than before. */
   #store(key: string, object: T): void {
-    const version = ({ metadata }: KubernetesObject) =>
-      metadata?.resourceVersion;
-    const before = this.#objects.get(key);
-    if (before !== undefined && version(before) === version(object)) return;
+    const before = this.#objects.get(key)?.metadata?.resourceVersion;
+    if (
+      before !== undefined && before === object.metadata?.resourceVersion
+    ) return;
+    delete object.metadata?.managedFields;
     this.#objects.set(key, object);
     this.#feed.notify(key);
   }
 
-  async #watch({ signal }: AbortOptions): Promise<void> {
-    const begun = Date.now();
-    let eventCount = 0;
-    const events = this.#client.watch<T>(this.#path, {
-      query: {
-        ...this.#selectors,
-        resourceVersion: this.#resourceVersion,
-        allowWatchBookmarks: true,
-      },
-      onOpen: () => this.#recovered(),
-      signal,
-    });
-    for await (const event of events) {
-      eventCount += 1;
-      if (event.type === "DELETED") {
-        const key = this.#keyOf(event.object);
-        this.#objects.delete(key);
-        this.#feed.notify(key);
-      } else if (event.type !== "BOOKMARK") {
-        this.#store(this.#keyOf(event.object), event.object);
+  async #watch(
+    resourceVersion: string,
+    { signal }: AbortOptions,
+  ): Promise<void> {
+    let openedAt: number | undefined;
+    try {
+      const events = this.#client.watch<T>(this.#path, {
+        query: {
+          ...this.#selectors,
+          resourceVersion,
+          allowWatchBookmarks: true,
+        },
+        onOpen: () => {
+          openedAt = performance.now();
+          this.#recovered();
+        },
+        signal,
+      });
+      for await (const event of events) {
+        this.#apply(event);
+        this.#failures = 0;
       }
-      const { resourceVersion } = event.object.metadata ?? {};
-      this.#resourceVersion = resourceVersion ?? this.#resourceVersion;
+    } catch (error) {
+      // An ERROR event, or a version that the server does not have any more, or not yet.
+      if (
+        error instanceof ApiError &&
+        (openedAt !== undefined || unknownVersion.has(error.code))
+      ) this.#resourceVersion = undefined;
+      throw error;
+    } finally {
+      const lived = performance.now() - (openedAt ?? Infinity);
+      if (lived >= healthyAfter) this.#failures = 0;
     }
-    if (eventCount === 0 && Date.now() - begun < shortWatch) {
-      throw new Error("The API server ended the watch at once");
+    const lived = performance.now() - (openedAt ?? Infinity);
+    if (lived < healthyAfter) {
+      throw new Error(`Cannot watch ${this.#path}: the watch ended at once`);
     }
   }
 
-  #recovered(): void {
-    if (this.#failures > 0) {
-      log.info("Following the API server again", { path: this.#path });
+  #apply(event: WatchEvent<T>): void {
+    switch (event.type) {
+      case "ADDED":
+      case "MODIFIED":
+        this.#store(this.#keyOf(event.object), event.object);
+        break;
+      case "DELETED":
+        this.#remove(this.#keyOf(event.object));
+        break;
+      case "BOOKMARK":
+        break;
     }
-    this.#failures = 0;
+    const { resourceVersion } = event.object.metadata ?? {};
+    this.#resourceVersion = resourceVersion ?? this.#resourceVersion;
+  }
+
+  #recovered(): void {
+    this.#reachable = true;
+    if (!this.#warned) return;
+    this.#warned = false;
+    log.info("Following the API server again", { path: this.#path });
   }
 
   async #waitAfter(error: unknown, options: AbortOptions): Promise<void> {
     this.#failures += 1;
-    // Said once; what follows is the same trouble.
-    const say = this.#failures === 1 ? log.warn : log.debug;
-    say.call(log, "Cannot follow the API server; trying again", {
-      path: this.#path,
-      error,
-    });
+    this.#reachable = error instanceof ApiError;
+    // An old version is no trouble: the next list tells. Trouble is said once.
+    const quiet = this.#warned ||
+      (error instanceof ApiError && error.code === 410);
+    const fields = { path: this.#path, error };
+    if (quiet) {
+      log.debug("Cannot follow the API server; trying again", fields);
+    } else {
+      this.#warned = true;
+      log.warn("Cannot follow the API server; trying again", fields);
+    }
     try {
       await delay(jitter(backoffDelay(this.#failures, reconnect)), options);
     } catch (reason) {
@@ -194,10 +231,8 @@ export class Reflector<T extends KubernetesObject> {
   }
 }
 
-function isExpired(error: unknown): boolean {
-  return error instanceof ApiError &&
-    (error.code === 410 || error.reason === "Expired");
-}
+/** 410: compacted. 504: ahead of the server, as after etcd was restored from a backup. */
+const unknownVersion: ReadonlySet<number> = new Set([410, 504]);
 
 function uidOf({ metadata }: KubernetesObject): string {
   return metadata?.uid ?? "";
