@@ -226,7 +226,7 @@ Deno.test("planPod() never starts a container twice, nor one that runs", () => {
     fc.nat(4000),
     (present, states, restartPolicy, seconds) => {
       const seen = observed(
-        ...present.map((name, i) => container(name, states[i]!)),
+        ...present.map((name, i) => container(name, states[i] ?? running)),
       );
       const spec = {
         restartPolicy,

@@ -222,6 +222,11 @@ export interface ContainerRuntime {
   ): Promise<LocalImage | undefined>;
   /** Fetches the image. A `RuntimeError` says why it cannot be had. */
   pullImage(image: string, options: AbortOptions): Promise<LocalImage>;
+  /**
+   * Says before any start whether containers of the image can be created: fails as `pullImage`
+   * does if it cannot be had, and as `startContainer` does if it is of no use.
+   */
+  checkImage?(image: string, options: AbortOptions): Promise<void>;
   /** Makes the volume or brings its files up to date, atomically as the kubelet does. */
   setVolume?(
     podUid: string,

@@ -9,9 +9,12 @@ export interface AgentProcessOptions {
   readonly stateDir: string;
   /** `wasm` unless given. */
   readonly provider?: "wasm" | "memory";
+  /** What runs farlet; the sources, with the running Deno, unless given. */
+  readonly program?: readonly string[];
 }
 
 const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+const sources = [Deno.execPath(), "run", "-A", main];
 const guests = fileURLToPath(new URL("guests", import.meta.url));
 
 /** `farlet serve` in a process of its own, as an operator runs it. */
@@ -26,8 +29,9 @@ export class AgentProcess implements AsyncDisposable {
   }
 
   static start(
-    { kubeconfig, nodeName, stateDir, provider = "wasm" }: AgentProcessOptions,
+    options: AgentProcessOptions,
   ): AgentProcess {
+    const { kubeconfig, nodeName, stateDir, provider = "wasm" } = options;
     const flags = {
       "--kubeconfig": kubeconfig,
       "--node-name": nodeName,
@@ -37,9 +41,9 @@ export class AgentProcess implements AsyncDisposable {
       "--kubelet-port": "0",
       ...(provider === "wasm" ? { "--allow-local-modules": guests } : {}),
     };
-    const args = ["run", "-A", main, "serve", ...Object.entries(flags).flat()];
-    const command = new Deno.Command(Deno.execPath(), {
-      args,
+    const [path = "", ...args] = options.program ?? sources;
+    const command = new Deno.Command(path, {
+      args: [...args, "serve", ...Object.entries(flags).flat()],
       stdin: "null",
       stdout: "null",
       stderr: "piped",

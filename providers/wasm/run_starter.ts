@@ -38,7 +38,7 @@ export class RunStarter {
     spec: ContainerSpec,
     module: LocatedModule,
   ): Promise<Run> {
-    await this.#check(spec, module);
+    await this.check(spec.image, module);
     const dir = this.#records.runDir(pod.uid, spec.name, spec.attempt);
     // Of a start that was cut off before it was recorded.
     await remove(dir);
@@ -61,10 +61,8 @@ export class RunStarter {
     await remove(run.dir);
   }
 
-  async #check(
-    { name, image }: ContainerSpec,
-    { path, imageId }: LocatedModule,
-  ): Promise<void> {
+  /** Fails with a `RuntimeError` `CreateContainerError` if the module cannot be run. */
+  async check(image: string, { path, imageId }: LocatedModule): Promise<void> {
     let check = this.#checks.get(imageId);
     if (check === undefined) {
       check = checkModule(await Deno.readFile(path));
@@ -73,7 +71,7 @@ export class RunStarter {
     if (check.kind === "ok") return;
     throw new RuntimeError(
       "CreateContainerError",
-      `Cannot create container "${name}" of image "${image}": ${check.message}`,
+      `Cannot use image "${image}": ${check.message}`,
     );
   }
 

@@ -140,6 +140,12 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
     return found;
   }
 
+  async checkImage(image: string, _options: AbortOptions): Promise<void> {
+    const found = await this.#modules.find(image);
+    if (found === undefined) throw notPulled(image);
+    await this.#starter.check(image, found);
+  }
+
   async setVolume(
     podUid: string,
     volume: VolumeSpec,

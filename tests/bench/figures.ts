@@ -12,3 +12,30 @@ export function percentile(
 export function round(number: number): number {
   return Math.round(number * 10) / 10;
 }
+
+/** One measured figure, and the one to reach where there is one. */
+export interface Figure {
+  readonly what: string;
+  readonly measured: string;
+  readonly wanted?: string;
+}
+
+/** Prints figures as a table. */
+export function printTable(figures: readonly Figure[]): void {
+  const rows = [
+    ["figure", "measured", "to reach"],
+    ...figures.map(({ what, measured, wanted = "" }) => [
+      what,
+      measured,
+      wanted,
+    ]),
+  ];
+  const widths = [0, 1].map((column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0))
+  );
+  const lines = rows.map((row) =>
+    row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")
+  );
+  const text = lines.map((line) => `${line.trimEnd()}\n`).join("");
+  Deno.stdout.writeSync(new TextEncoder().encode(text));
+}

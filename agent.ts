@@ -1,0 +1,179 @@
+import { dirname, join } from "node:path";
+import { type AbortOptions, untilAborted } from "./async/abort.ts";
+import { getLogger } from "./async/log.ts";
+import { TaskGroup } from "./async/task_group.ts";
+import type { KubeletConfig } from "./config_schema.ts";
+import { KubeClient } from "./k8s/client.ts";
+import type { ApiCredentials } from "./k8s/credentials.ts";
+import { EventRecorder } from "./k8s/events.ts";
+import { apiPath } from "./k8s/paths.ts";
+import { Reflector } from "./k8s/reflector.ts";
+import type { Pod, Taint } from "./k8s/types.ts";
+import type { KubeletContext } from "./kubelet/context.ts";
+import { type KubeletServer, startKubeletServer } from "./kubelet/server.ts";
+import {
+  readKeyPair,
+  selfSignedServingCertificate,
+} from "./kubelet/serving_certificate.ts";
+import { addressToward } from "./node/node_address.ts";
+import { runNode } from "./node/run_node.ts";
+import { ClusterObjects } from "./pods/cluster_objects.ts";
+import { runPods } from "./pods/controller.ts";
+import { PodEngine } from "./pods/engine.ts";
+import { podApi } from "./pods/pod_api.ts";
+import type { PodProvider } from "./providers/pod_provider.ts";
+import type { Provider } from "./providers/provider.ts";
+import { version } from "./version.ts";
+
+const log = getLogger("agent");
+
+/** What {@linkcode startAgent} makes a node of, and where. */
+export interface AgentOptions {
+  readonly credentials: ApiCredentials;
+  readonly provider: Provider;
+  /** The name of the Node. */
+  readonly nodeName: string;
+  /** Where the API server reaches the kubelet API; found out unless given. */
+  readonly ip?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly Taint[];
+  readonly kubelet: KubeletConfig;
+  /** For the agent's identity and certificates; exists, and only its owner may read it. */
+  readonly stateDir: string;
+}
+
+/**
+ * Is a node of the cluster until the signal aborts; then says that the node is not ready and ends.
+ *
+ * Waits for an API server that cannot be reached.
+ *
+ * @throws {NodeHeldError} When another agent or a kubelet is this node already, or becomes it.
+ */
+export async function startAgent(
+  options: AgentOptions,
+  { signal }: AbortOptions,
+): Promise<void> {
+  const { credentials, provider, nodeName, stateDir } = options;
+  using client = new KubeClient(credentials);
+  const ip = options.ip ?? await addressToward(new URL(credentials.server), {
+    signal,
+  });
+  await using group = new TaskGroup(signal);
+  const store = new Reflector<Pod>(client, apiPath("v1", "pods", {}), {
+    fieldSelector: `spec.nodeName=${nodeName}`,
+  });
+  const events = new EventRecorder(client, { host: nodeName });
+  await using objects = new ClusterObjects(client);
+  const agentNode = { current: () => ({ ips: [ip], allocatable: {} }) };
+  const pods = podProvider(provider, {
+    objects,
+    events,
+    node: () => agentNode.current(),
+  });
+  await using server = await serveKubelet(
+    { nodeName, backend: pods, ...podLookup(store) },
+    { ...options, ip, client, signal },
+  );
+  const agentId = await readAgentId(stateDir);
+  const ready = store.synced({ signal: group.signal });
+  group.spawn((signal) => store.run({ signal }));
+  group.spawn((signal) => events.run({ signal }));
+  await using node = await runNode({
+    name: nodeName,
+    version,
+    addresses: [ip],
+    kubeletPort: server.port,
+    labels: options.labels,
+    annotations: {},
+    taints: options.taints,
+  }, { client, provider, agentId, ready, signal: group.signal });
+  agentNode.current = () => ({
+    ips: [ip],
+    allocatable: node.node()?.status?.allocatable ?? {},
+  });
+  log.info("Registered node", { node: nodeName, ip, port: server.port });
+  if (pods instanceof PodEngine) group.spawn((signal) => pods.run({ signal }));
+  group.spawn((signal) =>
+    runPods({ store, provider: pods, api: podApi(client) }, { signal })
+  );
+  group.spawn(() => node.join());
+  group.spawn(() => server.finished());
+  group.spawn(untilAborted);
+  await group.join();
+  log.info("Stopped", { node: nodeName });
+}
+
+/** The provider's own pods, or farlet's engine over its containers. */
+function podProvider(
+  provider: Provider,
+  context: Pick<
+    ConstructorParameters<typeof PodEngine>[0],
+    "objects" | "events" | "node"
+  >,
+): PodProvider {
+  if ("pods" in provider) return provider.pods;
+  return new PodEngine({
+    ...context,
+    runtime: provider.runtime,
+    runtimeName: provider.name,
+    refusals: (pod) => provider.refusals?.(pod) ?? [],
+  });
+}
+
+/** Finds pods by name; of two with one name, the one that was created last. */
+function podLookup(
+  store: Reflector<Pod>,
+): Pick<KubeletContext, "findPod" | "pods"> {
+  const createdAt = ({ metadata }: Pod) => metadata?.creationTimestamp ?? "";
+  return {
+    pods: () => store.list(),
+    findPod: (namespace, name) =>
+      [...store.list()].filter(({ metadata }) =>
+        metadata?.namespace === namespace && metadata.name === name
+      ).toSorted((a, b) => createdAt(a) < createdAt(b) ? 1 : -1)[0],
+  };
+}
+
+async function serveKubelet(
+  context: KubeletContext,
+  { kubelet, stateDir, ip, client, signal }: AgentOptions & AbortOptions & {
+    readonly ip: string;
+    readonly client: KubeClient;
+  },
+): Promise<KubeletServer> {
+  const { address, port, tlsCertFile, tlsKeyFile, clientCaFile } = kubelet;
+  const certificate = tlsCertFile !== undefined && tlsKeyFile !== undefined
+    ? await readKeyPair(tlsCertFile, tlsKeyFile)
+    : await selfSignedServingCertificate({
+      stateDirectory: stateDir,
+      nodeName: context.nodeName,
+      addresses: [ip],
+    });
+  return await startKubeletServer(context, {
+    hostname: address,
+    port,
+    certificate,
+    clientCa: clientCaFile === undefined
+      ? { kind: "cluster" }
+      : { kind: "file", path: clientCaFile },
+    client,
+    stateDirectory: stateDir,
+    signal,
+  });
+}
+
+/** The agent's identity: made once, kept in the state directory. */
+async function readAgentId(stateDir: string): Promise<string> {
+  const path = join(stateDir, "agent-id");
+  try {
+    const id = (await Deno.readTextFile(path)).trim();
+    if (id !== "") return id;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const id = crypto.randomUUID();
+  const fresh = await Deno.makeTempFile({ dir: dirname(path) });
+  await Deno.writeTextFile(fresh, `${id}\n`);
+  await Deno.rename(fresh, path);
+  return id;
+}
