@@ -1,8 +1,8 @@
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { parseAllDocuments } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { ConfigError } from "./async/config_error.ts";
+import { parseYaml, readYamlFile } from "./async/yaml_file.ts";
 import type { ConfigMap, Pod, Secret } from "./k8s/types.ts";
 
 /** The objects of some manifest files. */
@@ -135,7 +135,7 @@ export async function readManifests(source: string): Promise<Manifests> {
   for (const file of await sources(source)) {
     const directory = file === "-" ? Deno.cwd() : dirname(resolve(file));
     found.directories.add(directory);
-    for (const value of documents(file, await read(file))) {
+    for (const value of (await read(file)).flatMap(listItems)) {
       const parsed = parse(file, value);
       if (parsed.kind === "ConfigMap") {
         found.configMaps.push(parsed as ConfigMap);
@@ -151,9 +151,7 @@ export async function readManifests(source: string): Promise<Manifests> {
 }
 
 async function sources(source: string): Promise<readonly string[]> {
-  if (source === "-") return ["-"];
-  const stat = await onFile(source, () => Deno.stat(source));
-  if (!stat.isDirectory) return [source];
+  if (source === "-" || !await isDirectory(source)) return [source];
   const files: string[] = [];
   for await (const { isFile, name } of Deno.readDir(source)) {
     if (isFile && /\.(ya?ml|json)$/.test(name)) files.push(join(source, name));
@@ -164,38 +162,27 @@ async function sources(source: string): Promise<readonly string[]> {
   );
 }
 
-async function read(file: string): Promise<string> {
-  if (file === "-") return await new Response(Deno.stdin.readable).text();
-  return await onFile(file, () => Deno.readTextFile(file));
-}
-
-async function onFile<T>(file: string, use: () => Promise<T>): Promise<T> {
+/** What cannot be looked at is read as a file, which says why. */
+async function isDirectory(path: string): Promise<boolean> {
   try {
-    return await use();
-  } catch (error) {
-    const why = error instanceof Deno.errors.NotFound
-      ? "it does not exist"
-      : error instanceof Error
-      ? error.message
-      : String(error);
-    throw new ConfigError(`Cannot read ${file}: ${why}`, { cause: error });
+    return (await Deno.stat(path)).isDirectory;
+  } catch {
+    return false;
   }
 }
 
-function documents(file: string, text: string): readonly unknown[] {
-  const all = [...parseAllDocuments(text)];
-  const [problem] = all.flatMap(({ errors }) => errors);
-  if (problem) {
-    throw new ConfigError(`Cannot read ${file}: ${problem.message}`);
-  }
-  const values: unknown[] = all.map((document) => document.toJS());
-  return values.filter((value) => value !== null && value !== undefined)
-    .flatMap((value) => isList(value) ? value.items : [value]);
+async function read(file: string): Promise<readonly unknown[]> {
+  if (file !== "-") return await readYamlFile(file);
+  const text = await new Response(Deno.stdin.readable).text();
+  return parseYaml(text, "standard input");
 }
 
-function isList(value: unknown): value is { readonly items: unknown[] } {
-  return typeof value === "object" && value !== null && "kind" in value &&
-    value.kind === "List" && "items" in value && Array.isArray(value.items);
+/** The items of a `List`, or the object itself. */
+function listItems(value: unknown): readonly unknown[] {
+  const list = value as { readonly kind?: unknown; readonly items?: unknown };
+  return list.kind === "List" && Array.isArray(list.items)
+    ? list.items
+    : [value];
 }
 
 function parse(file: string, value: unknown): z.infer<typeof object> {

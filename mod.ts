@@ -32,6 +32,6 @@ export type {
 export type * from "./providers/runtime.ts";
 export {
   type ConformanceOptions,
-  type ProviderUnderTest,
   testProvider,
 } from "./tests/provider_conformance.ts";
+export type { ProviderUnderTest } from "./tests/provider_bench.ts";

@@ -7,6 +7,7 @@ import type { KubeClient } from "./client.ts";
 import { ApiError } from "./errors.ts";
 import { apiPath } from "./paths.ts";
 import { TokenBucket } from "./token_bucket.ts";
+import { apiTime } from "./time.ts";
 import type { Event, ObjectReference } from "./types.ts";
 
 /** What happened, in the words of `kubectl describe`. */
@@ -81,7 +82,7 @@ export class EventRecorder implements EventSink {
     const { type, reason, message } = event;
     const key = [uid, fieldPath, type, reason, message].join("\n");
     // Events have whole seconds.
-    const now = new Date().toISOString().replace(/\.\d+Z$/, "Z");
+    const now = apiTime(new Date());
     const waiting = this.#waiting.get(key);
     if (waiting !== undefined) {
       waiting.count += 1;

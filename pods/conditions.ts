@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { apiTime } from "../k8s/time.ts";
 import type {
   ContainerStatus,
   Pod,
@@ -6,7 +7,6 @@ import type {
   PodStatus,
 } from "../k8s/types.ts";
 import type { PodPhase } from "./phase.ts";
-import { apiTime } from "./time.ts";
 
 /** What {@linkcode podConditions} looks at. */
 export interface ConditionInput {

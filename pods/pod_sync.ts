@@ -28,6 +28,7 @@ import { PodEvents } from "./pod_events.ts";
 import { type DesiredPod, desiredPod } from "./pod_spec.ts";
 import { withPublished } from "./published.ts";
 import { podStatus } from "./status.ts";
+import { withLogMessages } from "./termination_message.ts";
 
 const log = getLogger("pods");
 /** How long after a failure a container is asked to stop again. */
@@ -56,6 +57,8 @@ export class PodSync {
   readonly #starting = new AbortController();
   /** Containers being stopped, with the grace they were given. */
   readonly #stopping = new Map<string, number>();
+  /** Termination messages taken from logs, by the ID of the run. */
+  readonly #logMessages = new Map<string, string>();
   readonly #events: PodEvents;
   #desired: DesiredPod;
   #refusals: readonly Refusal[];
@@ -144,8 +147,18 @@ export class PodSync {
 
   async #observe({ signal }: AbortOptions): Promise<ObservedPod> {
     const { uid, pod } = this.#desired;
-    const observed = await this.#context.runtime.observe(uid, { signal });
-    return withPublished(observed, pod.status, new Date());
+    const { runtime } = this.#context;
+    const observed = await runtime.observe(uid, { signal });
+    return withPublished(
+      await withLogMessages(observed, {
+        desired: this.#desired,
+        runtime,
+        messages: this.#logMessages,
+        signal,
+      }),
+      pod.status,
+      new Date(),
+    );
   }
 
   async #syncDeletion(

@@ -1,3 +1,4 @@
+import { apiTime } from "../k8s/time.ts";
 import type {
   ContainerState,
   ContainerStatus,
@@ -13,7 +14,6 @@ import type { PodMemory } from "./memory.ts";
 import { type PodPhase, podPhase, stoppedPhase } from "./phase.ts";
 import { find, initProgress, type PodPlan, type Waiting } from "./plan.ts";
 import type { DesiredContainer, DesiredPod } from "./pod_spec.ts";
-import { apiTime } from "./time.ts";
 
 /** What {@linkcode podStatus} is made from. */
 export interface StatusInput {

@@ -1,0 +1,33 @@
+import type { KubeClient } from "../k8s/client.ts";
+import type { Pod } from "../k8s/types.ts";
+import type { PodProvider } from "../providers/pod_provider.ts";
+
+/** What the kubelet API needs of the rest of the agent. */
+export interface KubeletContext {
+  readonly nodeName: string;
+  /** The capabilities of the node; an absent method is answered with 501. */
+  readonly backend: Pick<
+    PodProvider,
+    "readLogs" | "exec" | "attach" | "stats"
+  >;
+  /** The newest pod of that name, with its current status. */
+  findPod(namespace: string, name: string): Pod | undefined;
+  /** Every pod of the node, with its current status. */
+  pods(): Iterable<Pod>;
+}
+
+/** What the kubelet API needs of an API client. */
+export type KubeApi = Pick<KubeClient, "get" | "create">;
+
+/** Who is at the other end of a connection, as far as the connection itself proves it. */
+export type Peer =
+  | { readonly kind: "anonymous" }
+  | { readonly kind: "certificate"; readonly user: User };
+
+/** A user as the API server's authorizer knows it. */
+export interface User {
+  readonly username: string;
+  readonly uid?: string;
+  readonly groups: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
