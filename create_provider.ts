@@ -27,9 +27,7 @@ export async function createProvider(
     case "wasm": {
       const wasm = await import("./providers/wasm/provider.ts");
       const options = { stateDir, allowLocalModules, version, ...limit };
-      const provider = await wasm.createWasmProvider(options);
-      if ("runtime" in provider) return provider;
-      throw new TypeError("Cannot use provider wasm: it runs no containers");
+      return await wasm.createWasmProvider(options);
     }
   }
 }

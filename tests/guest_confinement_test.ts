@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import assert from "node:assert/strict";
 import { runGuest, RunningGuest } from "./run_guest.ts";
 
@@ -160,3 +161,26 @@ function swapForAWhile(one: string, other: string): void {
   }
   libc.close();
 }
+
+Deno.test("a guest is not given a subPath that was swapped for a link out of its volume", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "farlet-sub-path-" });
+  const volume = join(dir, "volume");
+  await Deno.mkdir(join(volume, "inside"), { recursive: true });
+  await Deno.writeTextFile(join(volume, "inside", "note"), "mine");
+  await Deno.mkdir(join(dir, "secret"));
+  await Deno.writeTextFile(join(dir, "secret", "note"), "not yours");
+  await Deno.symlink("../secret", join(volume, "relative"));
+  await Deno.symlink(join(dir, "secret"), join(volume, "absolute"));
+  const read = (subPath: string) => {
+    const place = { guestPath: "/data", hostPath: volume, readOnly: false };
+    const preopens = [{ ...place, subPath }];
+    return runGuest("guest", ["cat", "/data/note"], { preopens });
+  };
+  assert.equal((await read("inside")).stdout, "mine");
+  for (const subPath of ["relative", "absolute", ".."]) {
+    const { stdout, report } = await read(subPath);
+    assert.equal(stdout, "");
+    assert.equal(report?.reason, "StartError");
+  }
+  await Deno.remove(dir, { recursive: true });
+});

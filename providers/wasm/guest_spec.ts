@@ -4,6 +4,8 @@ export interface Preopen {
   readonly guestPath: string;
   /** The directory on the node; it may be reached through links. */
   readonly hostPath: string;
+  /** A directory in it to offer instead: relative, and followed without leaving `hostPath`. */
+  readonly subPath?: string;
   /** Whether every change in it fails with `EROFS`. */
   readonly readOnly: boolean;
 }

@@ -1,20 +1,25 @@
-import { basename, join, posix, sep } from "node:path";
+import { basename, join, posix } from "node:path";
 import { RuntimeError } from "../errors.ts";
 import type { ContainerSpec, VolumeMount } from "../runtime.ts";
+import { errno, errnoOf } from "./errno.ts";
 import type { Preopen } from "./guest_spec.ts";
+import { OpenDirectory } from "./open_directory.ts";
 import type { PodRecord, StateRecords } from "./records.ts";
 
 /** The directories that one run of a container sees. */
 export interface GuestMounts {
   readonly preopens: readonly Preopen[];
-  /** Where on this machine its termination message will be. */
-  readonly terminationFile: string;
+  /** Where on this machine its termination message will be; undefined if none can be read. */
+  readonly terminationFile?: string;
 }
 
 /** What a volume mount leads to on this machine. */
 interface Target {
   readonly guestPath: string;
+  /** The volume. */
   readonly hostPath: string;
+  /** What of it is mounted; found anew, without leaving the volume, when it is opened. */
+  readonly subPath?: string;
   readonly readOnly: boolean;
   readonly isFile: boolean;
 }
@@ -47,6 +52,8 @@ export async function prepareMounts(
   const message = posix.resolve("/", spec.terminationMessagePath);
   const messageDir = posix.dirname(message);
   let place = preopens.find(({ guestPath }) => guestPath === messageDir);
+  // A guest could put a link on the way to a file in a part of a volume: nothing is read there.
+  if (place?.subPath !== undefined) return { preopens };
   if (place === undefined) {
     const hostPath = join(runDir, "termination");
     await Deno.mkdir(hostPath, { mode: 0o700 });
@@ -58,8 +65,8 @@ export async function prepareMounts(
   return { preopens, terminationFile };
 }
 
-function toPreopen({ guestPath, hostPath, readOnly }: Target): Preopen {
-  return { guestPath, hostPath, readOnly };
+function toPreopen({ isFile: _, ...preopen }: Target): Preopen {
+  return preopen;
 }
 
 async function findTarget(
@@ -73,57 +80,59 @@ async function findTarget(
   }
   const root = volume.hostPath ?? records.volumeDir(pod.uid, mount.volume);
   const readOnly = mount.readOnly || volume.kind === "files";
-  const hostPath = mount.subPath === undefined || mount.subPath === ""
-    ? root
-    : await findSubPath(root, mount, { mayCreate: volume.kind !== "files" });
-  const { isFile, isDirectory } = await look(mount, hostPath);
-  if (!isFile && !isDirectory) {
-    throw failure(mount, "it is neither a directory nor a regular file");
-  }
   const guestPath = posix.resolve("/", mount.mountPath);
-  return { guestPath, hostPath, readOnly, isFile };
+  const subPath = subPathOf(mount);
+  const place = { guestPath, hostPath: root, readOnly };
+  if (subPath === undefined) {
+    return { ...place, isFile: isFile(mount, await look(mount, root)) };
+  }
+  using volumeRoot = OpenDirectory.open(await Deno.realPath(root));
+  const found = onSubPath(mount, () => {
+    if (volume.kind !== "files") makeDirectories(volumeRoot, subPath);
+    return volumeRoot.look(subPath);
+  });
+  return { ...place, subPath, isFile: isFile(mount, found) };
 }
 
-/** Follows a subPath, made as needed, without leaving the volume by `..` or by a link. */
-async function findSubPath(
-  volumeRoot: string,
-  mount: VolumeMount,
-  { mayCreate }: { readonly mayCreate: boolean },
-): Promise<string> {
-  const subPath = mount.subPath ?? "";
+function subPathOf(mount: VolumeMount): string | undefined {
+  const { subPath = "" } = mount;
   const parts = subPath.split("/").filter((part) => part !== "");
-  if (subPath.startsWith("/") || parts.includes("..")) {
-    throw failure(
-      mount,
-      `its subPath "${subPath}" must be relative, without ".."`,
-    );
-  }
-  const root = await Deno.realPath(volumeRoot);
-  let place = root;
-  for (const part of parts) {
-    const next = join(place, part);
-    if (mayCreate) await makeDirectory(next);
-    place = await realPath(mount, next);
-    if (place === root || place.startsWith(root + sep)) continue;
-    throw failure(mount, `its subPath "${subPath}" leads out of the volume`);
-  }
-  return place;
+  if (parts.length === 0) return undefined;
+  if (!subPath.startsWith("/") && !parts.includes("..")) return parts.join("/");
+  throw failure(
+    mount,
+    `its subPath "${subPath}" must be relative, without ".."`,
+  );
 }
 
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await Deno.mkdir(path, { mode: 0o755 });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+/** Makes the directories of a subPath that are missing, as the kubelet does. */
+function makeDirectories(root: OpenDirectory, subPath: string): void {
+  const parts = subPath.split("/");
+  for (const [index] of parts.entries()) {
+    root.makeDirectory(parts.slice(0, index + 1).join("/"));
   }
 }
 
-async function realPath(mount: VolumeMount, path: string): Promise<string> {
+function onSubPath<T>(mount: VolumeMount, use: () => T): T {
   try {
-    return await Deno.realPath(path);
+    return use();
   } catch (error) {
-    throw failure(mount, `its subPath "${mount.subPath}" is missing`, error);
+    const code = errnoOf(error);
+    const problem = code === errno.perm || code === errno.loop
+      ? "leads out of the volume"
+      : code === errno.noent || code === errno.notdir
+      ? "is missing"
+      : "cannot be read";
+    throw failure(mount, `its subPath "${mount.subPath}" ${problem}`, error);
   }
+}
+
+function isFile(
+  mount: VolumeMount,
+  { isFile, isDirectory }: Deno.FileInfo,
+): boolean {
+  if (isFile || isDirectory) return isFile;
+  throw failure(mount, "it is neither a directory nor a regular file");
 }
 
 async function look(
@@ -167,15 +176,18 @@ async function linkFiles(
 }
 
 async function linkFile(file: Target, path: string): Promise<void> {
-  const target = await Deno.realPath(file.hostPath);
   try {
-    await Deno.link(target, path);
+    if (file.subPath === undefined) {
+      return await Deno.link(await Deno.realPath(file.hostPath), path);
+    }
+    using root = OpenDirectory.open(await Deno.realPath(file.hostPath));
+    root.link(file.subPath, path);
   } catch (error) {
-    // On another file system, or of another owner. A reader does as well with a copy.
-    if (file.readOnly) return await Deno.copyFile(target, path);
     throw new RuntimeError(
       "CreateContainerConfigError",
-      `Cannot mount file "${file.hostPath}" at "${file.guestPath}": it cannot be linked into the state directory`,
+      `Cannot mount file "${
+        file.subPath ?? file.hostPath
+      }" at "${file.guestPath}": it cannot be linked into the state directory`,
       { cause: error },
     );
   }

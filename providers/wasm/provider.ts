@@ -14,7 +14,7 @@ export interface WasmProviderOptions extends WasmRuntimeOptions {
 /** Makes this machine a node whose containers are WASI modules. Disposing of it kills them. */
 export async function createWasmProvider(
   { version, maxPods = 110, ...options }: WasmProviderOptions,
-): Promise<Provider> {
+): Promise<Provider & { readonly runtime: WasmRuntime }> {
   const { stateDir } = options;
   const runtime = await WasmRuntime.open(options);
   return {

@@ -25,7 +25,7 @@ export interface RunRecord {
   /** ISO 8601. */
   readonly startedAt: string;
   /** Where on this machine the guest's termination message is. */
-  readonly terminationFile: string;
+  readonly terminationFile?: string;
   /** Absent for a moment while the process is being started. */
   readonly process?: ProcessIdentity;
 }

@@ -81,7 +81,7 @@ export class RunStarter {
     module: LocatedModule,
     dir: string,
   ): Promise<Run> {
-    const { preopens, terminationFile } = await prepareMounts(
+    const { preopens, ...place } = await prepareMounts(
       this.#records,
       pod,
       spec,
@@ -93,7 +93,7 @@ export class RunStarter {
       image: spec.image,
       imageId: module.imageId,
       startedAt: new Date().toISOString(),
-      terminationFile,
+      ...place,
     };
     // Before the process: an agent that dies now leaves a run, if only an unfinished one.
     await this.#records.writeRun(dir, record);
@@ -169,10 +169,10 @@ export class RunStarter {
     let exit: Exit = describeExit({ end, startedAt });
     try {
       const report = await readRecord<GuestReport>(reportPath(run.dir));
-      const terminationMessage = await readTerminationMessage(
-        run.record.terminationFile,
-        startedAt,
-      );
+      const { terminationFile } = run.record;
+      const terminationMessage = terminationFile === undefined
+        ? undefined
+        : await readTerminationMessage(terminationFile, startedAt);
       exit = describeExit({
         end,
         startedAt,

@@ -1,6 +1,7 @@
 import { ChildStdin, emptyInput } from "./child_stdin.ts";
 import type { Descriptor, GuestInput, GuestOutput } from "./descriptors.ts";
 import { findHostFiles } from "./find_host_files.ts";
+import { OpenDirectory } from "./open_directory.ts";
 import { GuestFailure } from "./guest_failure.ts";
 import { GuestMemory } from "./guest_memory.ts";
 import {
@@ -88,11 +89,12 @@ function openDirectories(
   files: HostFiles | undefined,
 ): readonly Descriptor[] {
   if (files === undefined) return [];
-  return preopens.map(({ guestPath, hostPath, readOnly }) => {
+  return preopens.map(({ guestPath, hostPath, subPath, readOnly }) => {
     try {
+      using root = OpenDirectory.open(Deno.realPathSync(hostPath), files);
       return {
         kind: "directory",
-        handle: files.openDirectory(Deno.realPathSync(hostPath)),
+        handle: root.openDirectory(subPath ?? "."),
         readOnly,
         preopened: guestPath,
       };

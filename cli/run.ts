@@ -1,0 +1,69 @@
+import { Command, Option } from "commander";
+import { resolve } from "node:path";
+import { type ProviderName, providerNames } from "../config_settings.ts";
+import type { CliContext } from "./context.ts";
+import { RunConsole } from "./run_console.ts";
+import { createScratchState } from "./scratch_state.ts";
+import { appended } from "./serve.ts";
+
+const examples = `
+The manifests hold Pods and the ConfigMaps and Secrets they refer to. An image is
+a module beside the manifest (file:./hello.wasm), below a directory that
+--allow-local-modules names, or in the store ("farlet image load"). The exit code
+is that of the pods. Ctrl-C stops them gracefully; a second one, at once.
+
+Examples:
+  farlet run pod.yaml
+  farlet run manifests/
+  cat pod.yaml | farlet run -`;
+
+interface RunFlags {
+  readonly provider: ProviderName;
+  readonly stateDir?: string;
+  readonly allowLocalModules?: readonly string[];
+  readonly verbose?: boolean;
+}
+
+/** `farlet run`: pods without a cluster, until they have ended or the signal aborts. */
+export function runCommand({ env, signal, exitWith }: CliContext): Command {
+  return new Command("run")
+    .description("Run the pods of manifests here, without a cluster")
+    .argument("<manifests>", "a file, a directory, or - for standard input")
+    .addOption(
+      new Option("--provider <name>", "what runs the containers")
+        .choices(providerNames).default("wasm"),
+    )
+    .addOption(
+      new Option(
+        "--allow-local-modules <dir>",
+        "directory whose modules pods may name as file: images; repeatable",
+      ).argParser(appended),
+    )
+    .option("--state-dir <dir>", "where modules are kept [FARLET_STATE_DIR]")
+    .option("-v, --verbose", "tell every event of the pods, not only warnings")
+    .addHelpText("after", examples)
+    .action(async (source: string, flags: RunFlags) => {
+      const { runManifests } = await import("../standalone.ts");
+      const { stateDirFrom } = await import("../config.ts");
+      const { createProvider } = await import("../create_provider.ts");
+      await using state = await createScratchState(
+        flags.stateDir === undefined
+          ? stateDirFrom(env)
+          : resolve(flags.stateDir),
+      );
+      const allowed = flags.allowLocalModules ?? [];
+      const exitCode = await runManifests({
+        source,
+        createProvider: (directories) =>
+          createProvider(flags.provider, {
+            stateDir: state.path,
+            allowLocalModules: [...allowed, ...directories].map((dir) =>
+              resolve(dir)
+            ),
+          }),
+        console: new RunConsole({ env, verbose: flags.verbose ?? false }),
+        signal,
+      });
+      exitWith(exitCode);
+    });
+}

@@ -1,0 +1,21 @@
+import { join } from "node:path";
+
+/**
+ * A state directory for one `farlet run`, removed with its scope, so that any number of them may
+ * run beside each other and beside an agent. They share the modules of `stateDir`.
+ */
+export async function createScratchState(
+  stateDir: string,
+): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await Deno.makeTempDir({ prefix: "farlet-run-" });
+  const remove = () => Deno.remove(path, { recursive: true });
+  try {
+    await Deno.symlink(join(stateDir, "modules"), join(path, "modules"), {
+      type: "dir",
+    });
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return { path, [Symbol.asyncDispose]: remove };
+}

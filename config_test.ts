@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { ConfigError } from "./async/config_error.ts";
+import { defaultConfig } from "./cli/default_config.ts";
+import { type ConfigSources, loadConfig, stateDirFrom } from "./config.ts";
+
+const header = "apiVersion: farlet.dev/v1alpha1\nkind: AgentConfiguration\n";
+
+/** Loads `yaml` from a file, with flags such as `{ "--node-ip": … }`. */
+async function load(
+  yaml: string | undefined,
+  { flags = {}, env = {} }: {
+    readonly flags?: Record<string, string | readonly string[]>;
+    readonly env?: ConfigSources["env"];
+  } = {},
+) {
+  const dir = await Deno.makeTempDir();
+  const file = join(dir, "agent.yaml");
+  try {
+    if (yaml !== undefined) await Deno.writeTextFile(file, yaml);
+    return await loadConfig({
+      file: yaml === undefined ? undefined : file,
+      flags: new Map(Object.entries(flags)),
+      env,
+    });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("loadConfig() needs nothing: every field has a default", async () => {
+  const config = await load(undefined, { env: {} });
+  assert.deepEqual(config, {
+    apiVersion: "farlet.dev/v1alpha1",
+    kind: "AgentConfiguration",
+    stateDir: stateDirFrom({}),
+    logLevel: "info",
+    logFormat: "text",
+    kubelet: { address: "0.0.0.0", port: 10250 },
+    nodes: [{
+      name: hostname().toLowerCase(),
+      provider: "wasm",
+      labels: {},
+      taints: [{
+        key: "virtual-kubelet.io/provider",
+        value: "wasm",
+        effect: "NoSchedule",
+      }],
+      wasm: { allowLocalModules: [] },
+    }],
+  });
+});
+
+Deno.test("loadConfig() takes what `farlet print config` prints, and it says the defaults", async () => {
+  assert.deepEqual(await load(defaultConfig), await load(undefined));
+});
+
+Deno.test("every field that is commented out in what `farlet print config` prints can be set", async () => {
+  const everything = defaultConfig.replaceAll(
+    /^( *)# (\w+: [^ ]+|example\.com.*)$/gm,
+    "$1$2",
+  ).replace("labels: {}", "labels:");
+  const { kubelet, nodes: [node], ...config } = await load(everything);
+  assert.equal(config.kubeconfig, "/etc/farlet/kubeconfig");
+  assert.equal(config.stateDir, "/var/lib/farlet");
+  assert.equal(kubelet.tlsKeyFile, "/etc/farlet/tls.key");
+  assert.equal(kubelet.clientCaFile, "/etc/farlet/client-ca.crt");
+  assert.equal(node.name, "edge-1");
+  assert.equal(node.ip, "10.0.0.5");
+  assert.equal(node.maxPods, 110);
+  assert.deepEqual(node.labels, { "example.com/zone": "shed" });
+});
+
+Deno.test("loadConfig() prefers flags to the environment and that to the file", async () => {
+  const yaml = `${header}nodes: [{ name: from-file, maxPods: 7 }]`;
+  const env = { FARLET_NODE_NAME: "from-env" };
+  const flags = { "--node-name <name>": "from-flag" };
+  const nameOf = async (sources: Parameters<typeof load>[1]) =>
+    (await load(yaml, sources)).nodes[0].name;
+  assert.equal(await nameOf({}), "from-file");
+  assert.equal(await nameOf({ env }), "from-env");
+  assert.equal(await nameOf({ env, flags }), "from-flag");
+  assert.equal((await load(yaml, { env, flags })).nodes[0].maxPods, 7);
+});
+
+Deno.test("loadConfig() takes Virtual Kubelet's variables", async () => {
+  const config = await load(`${header}nodes: [{ provider: memory }]`, {
+    env: {
+      KUBELET_PORT: "10255",
+      VKUBELET_POD_IP: "10.1.2.3",
+      VKUBELET_TAINT_EFFECT: "NoExecute",
+      DEFAULT_NODE_NAME: "vk",
+    },
+  });
+  const [node] = config.nodes;
+  assert.equal(config.kubelet.port, 10255);
+  assert.equal(node.ip, "10.1.2.3");
+  assert.equal(node.name, "vk");
+  assert.deepEqual(node.taints, [{
+    key: "virtual-kubelet.io/provider",
+    value: "memory",
+    effect: "NoExecute",
+  }]);
+});
+
+Deno.test("loadConfig() reads taints as text, as objects, and null as none", async () => {
+  const taints = async (yaml: string, flags = {}) =>
+    (await load(`${header}nodes:\n- name: a\n  taints: ${yaml}`, { flags }))
+      .nodes[0].taints;
+  assert.deepEqual(await taints("['a.io/b=c:NoSchedule', 'd:NoExecute']"), [
+    { key: "a.io/b", value: "c", effect: "NoSchedule" },
+    { key: "d", effect: "NoExecute" },
+  ]);
+  assert.deepEqual(await taints("[{ key: a, effect: PreferNoSchedule }]"), [
+    { key: "a", effect: "PreferNoSchedule" },
+  ]);
+  assert.deepEqual(await taints(""), []);
+  assert.deepEqual(await taints("[]"), []);
+  assert.deepEqual(await taints("['a:NoExecute']", { "--no-taint": "" }), []);
+});
+
+Deno.test("loadConfig() resolves paths of a file against its directory", async () => {
+  const config = await load(
+    `${header}kubeconfig: k.yaml\nnodes: [{ name: a, wasm: { allowLocalModules: [m] } }]`,
+    { flags: { "--state-dir <dir>": "/elsewhere" } },
+  );
+  assert.match(config.kubeconfig ?? "", /^\/.*\/k\.yaml$/);
+  assert.match(config.nodes[0].wasm.allowLocalModules[0] ?? "", /^\/.*\/m$/);
+  assert.equal(config.stateDir, "/elsewhere");
+});
+
+Deno.test("loadConfig() resolves paths of flags against the working directory", async () => {
+  const config = await load(`${header}`, {
+    flags: {
+      "--allow-local-modules <dir>": ["x", "/y"],
+      "--kubeconfig <file>": "k.yaml",
+    },
+    env: { FARLET_STATE_DIR: "state" },
+  });
+  const cwd = Deno.cwd();
+  assert.deepEqual(config.nodes[0].wasm.allowLocalModules, [`${cwd}/x`, "/y"]);
+  assert.equal(config.kubeconfig, `${cwd}/k.yaml`);
+  assert.equal(config.stateDir, `${cwd}/state`);
+});
+
+const refused: readonly [yaml: string, message: RegExp][] = [
+  ["a: [", /Cannot use ".*agent\.yaml": .*line 1/],
+  ["", /expected one AgentConfiguration/],
+  ["kind: Pod", /apiVersion: missing: expected farlet\.dev\/v1alpha1/],
+  ["[]", /expected a map with the fields apiVersion, kind/],
+  [
+    `${header}stateDri: /x`,
+    /agent\.yaml": unknown field "stateDri"; known here are .*stateDir/,
+  ],
+  [`${header}kubelet: { prot: 1 }`, /kubelet: unknown field "prot".*port/],
+  [`${header}kubelet: { port: 70000 }`, /kubelet\.port: .*not 70000/],
+  [`${header}kubelet: { tlsKeyFile: k }`, /kubelet: tlsCertFile and .*both/],
+  [`${header}nodes: []`, /nodes: expected a list with one node/],
+  [`${header}nodes: [{name: a}, {name: b}]`, /nodes: one node per agent/],
+  [`${header}nodes: [{name: A_b}]`, /nodes\[0\]\.name: expected lower-case/],
+  [`${header}nodes: [{name: a, provider: ssh}]`, /wasm or memory, not "ssh"/],
+  [`${header}nodes: [{name: a, ip: here}]`, /nodes\[0\]\.ip: .*10\.0\.0\.5/],
+  [`${header}nodes: [{name: a, labels: {x: 1}}]`, /labels\.x: .*in quotes/],
+  [`${header}nodes: [{name: a, labels: {'a b': x}}]`, /label keys.*"a b"/],
+  [`${header}nodes: [{name: a, taints: [nonsense]}]`, /taints\[0\]: .*key=val/],
+  [`${header}nodes: [{name: a, maxPods: 0}]`, /maxPods: .*at least 1, not 0/],
+  [`${header}logLevel: loud`, /logLevel: expected debug or .*, not "loud"/],
+];
+for (const [yaml, message] of refused) {
+  const name = yaml.slice(yaml.startsWith(header) ? header.length : 0);
+  Deno.test(`loadConfig() refuses ${JSON.stringify(name)}`, async () => {
+    const error: unknown = await load(yaml).catch((error) => error);
+    assert.ok(error instanceof ConfigError);
+    assert.match(error.message, message);
+  });
+}
+
+Deno.test("loadConfig() names the flag or the variable that is wrong", async () => {
+  await assert.rejects(
+    load(undefined, { flags: { "--kubelet-port <port>": "x" } }),
+    /^ConfigError: Cannot use --kubelet-port: kubelet\.port: expected a port from 0 to 65535, not "x"$/,
+  );
+  await assert.rejects(
+    load(undefined, { env: { VKUBELET_POD_IP: "me" } }),
+    /Cannot use VKUBELET_POD_IP: nodes\[0\]\.ip: expected an IP address/,
+  );
+});
+
+Deno.test("loadConfig() names a file that is not there", async () => {
+  await assert.rejects(
+    loadConfig({ file: "/nowhere/agent.yaml", flags: new Map(), env: {} }),
+    /Cannot read "\/nowhere\/agent\.yaml": there is no such file/,
+  );
+});

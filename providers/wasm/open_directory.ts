@@ -1,0 +1,62 @@
+import { resolveConfined } from "./confined_path.ts";
+import { errno, errnoOf } from "./errno.ts";
+import { findHostFiles } from "./find_host_files.ts";
+import type { HostFiles } from "./host_files.ts";
+
+/**
+ * A directory of this machine that is held open. Paths in it are followed without leaving it,
+ * whatever a guest that can write there does meanwhile.
+ */
+export class OpenDirectory implements Disposable {
+  readonly #files: HostFiles;
+  readonly #descriptor: number;
+
+  private constructor(files: HostFiles, descriptor: number) {
+    this.#files = files;
+    this.#descriptor = descriptor;
+  }
+
+  /** @param path Must not be a link. */
+  static open(path: string, files = findHostFiles()): OpenDirectory {
+    return new OpenDirectory(files, files.openDirectory(path));
+  }
+
+  /** What is at `path`, links followed. */
+  look(path: string): Deno.FileInfo {
+    using place = this.#find(path);
+    return Deno.lstatSync(place.path);
+  }
+
+  /** Makes the directory at `path`, unless something is there. */
+  makeDirectory(path: string): void {
+    using place = this.#find(path);
+    try {
+      Deno.mkdirSync(place.path, { mode: 0o755 });
+    } catch (error) {
+      if (errnoOf(error) !== errno.exist) throw error;
+    }
+  }
+
+  /** Gives the file at `path` a second name, outside. */
+  link(path: string, newPath: string): void {
+    using place = this.#find(path);
+    Deno.linkSync(place.path, newPath);
+  }
+
+  /** Opens the directory at `path`; the caller closes the descriptor. */
+  openDirectory(path: string): number {
+    using place = this.#find(path);
+    return this.#files.openDirectory(place.path);
+  }
+
+  [Symbol.dispose](): void {
+    this.#files.closeDirectory(this.#descriptor);
+  }
+
+  #find(path: string) {
+    return resolveConfined(this.#files, this.#descriptor, {
+      path,
+      follow: true,
+    });
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Makes one file that needs nothing beside it: bundles main.ts, so that only what is used is in
+ * it and only what a command needs is loaded, and compiles the bundle.
+ *
+ *     deno task compile [--target TRIPLE] [--output FILE]
+ */
+import { dirname, join } from "node:path";
+import { parseArgs } from "node:util";
+
+const root = dirname(import.meta.dirname ?? ".");
+
+/** Flags of V8 that are baked into the binary. */
+const v8Flags: readonly string[] = [];
+
+const { values: { target, output } } = parseArgs({
+  args: Deno.args,
+  options: {
+    target: { type: "string" },
+    output: { type: "string", default: join(root, "dist", "farlet") },
+  },
+});
+const bundle = join(root, "dist", "bundle");
+await Deno.remove(bundle, { recursive: true }).catch(ignoreNotFound);
+await deno(
+  "bundle",
+  "--quiet",
+  "--platform=deno",
+  "--code-splitting",
+  "--minify",
+  `--outdir=${bundle}`,
+  "main.ts",
+);
+await deno(
+  "compile",
+  "--quiet",
+  "--allow-all",
+  "--no-check",
+  "--no-config",
+  ...(v8Flags.length > 0 ? [`--v8-flags=${v8Flags.join(",")}`] : []),
+  ...(target === undefined ? [] : [`--target=${target}`]),
+  `--output=${output}`,
+  join(bundle, "main.js"),
+);
+
+/** Runs this same Deno and ends this process if that fails. */
+async function deno(...args: readonly string[]): Promise<void> {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    cwd: root,
+    stdin: "null",
+  });
+  const { code } = await command.spawn().status;
+  if (code !== 0) Deno.exit(code);
+}
+
+function ignoreNotFound(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}
