@@ -2,7 +2,12 @@ import type { AbortOptions } from "./async/abort.ts";
 import { ConfigError } from "./async/config_error.ts";
 import { TaskGroup } from "./async/task_group.ts";
 import type { EventSink } from "./k8s/events.ts";
-import { objectName, type Pod } from "./k8s/types.ts";
+import {
+  type ContainerStatus,
+  objectName,
+  type Pod,
+  type PodStatus,
+} from "./k8s/types.ts";
 import { type Manifests, readManifests } from "./manifests.ts";
 import { PodEngine } from "./pods/engine.ts";
 import { FileObjects } from "./pods/file_objects.ts";
@@ -84,6 +89,7 @@ class StandaloneRun {
   readonly #pods: readonly Pod[];
   readonly #engine: PodEngine;
   readonly #printer: LogPrinter;
+  readonly #console: Console;
   readonly #exitCodes = new Map<string, number>();
 
   constructor(
@@ -92,6 +98,7 @@ class StandaloneRun {
     console: Console,
   ) {
     this.#pods = pods;
+    this.#console = console;
     const events: EventSink = {
       record: (object, event) => console.event(object, event),
     };
@@ -148,12 +155,33 @@ class StandaloneRun {
         `Cannot start container ${stuck.name}: ${reason}: ${message}`,
       );
     }
-    if (status.phase !== "Succeeded" && status.phase !== "Failed") return;
-    const codes = containers.map(({ state }) =>
-      state?.terminated?.exitCode ?? 0
-    );
-    const failed = codes.find((code) => code !== 0) ?? 1;
-    this.#exitCodes.set(uid, status.phase === "Succeeded" ? 0 : failed);
+    if (this.#exitCodes.has(uid)) return;
+    if (status.phase === "Succeeded") this.#exitCodes.set(uid, 0);
+    if (status.phase === "Failed") {
+      const failed = containers.find(({ state }) =>
+        (state?.terminated?.exitCode ?? 0) !== 0
+      );
+      this.#exitCodes.set(uid, failed?.state?.terminated?.exitCode ?? 1);
+      this.#tellFailure(uid, status, failed);
+    }
+  }
+
+  /** Says which container made the pod fail: its own output need not. */
+  #tellFailure(
+    uid: string,
+    status: PodStatus,
+    failed: ContainerStatus | undefined,
+  ): void {
+    const pod = this.#pods.find((pod) => podIdentity(pod).uid === uid);
+    const { exitCode, reason, message } = failed?.state?.terminated ?? {};
+    const why = failed === undefined
+      ? `${status.reason}: ${status.message}`
+      : `container ${failed.name} ended with exit code ${exitCode} (${reason})`;
+    this.#console.event({ name: pod?.metadata?.name ?? uid }, {
+      type: "Warning",
+      reason: "Failed",
+      message: message ? `${why}: ${message}` : why,
+    });
   }
 
   /** Stops what runs and removes everything. */

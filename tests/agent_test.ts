@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import type { Container, Node, Pod } from "../k8s/types.ts";
+import type { Node, Pod } from "../k8s/types.ts";
 import {
   AgentProcess,
   type AgentProcessOptions,
   eventually,
-  guestImage,
   guestModuleImage,
 } from "./agent_process.ts";
+import { apply, condition, get, isKept, phase } from "./cluster_pods.ts";
 import {
   type ControlPlane,
   controlPlaneMissing,
@@ -162,6 +162,24 @@ const steps: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     assert.ok(took < 3_000, `deletion took ${took} ms`);
   },
 
+  async "a pod that was deleted by force and made anew is another pod"(
+    { cluster, options },
+  ) {
+    await apply(cluster, "twin", { args: ["spin"] });
+    const first = await phase(cluster, "twin", "Running");
+    const force = ["--force", "--grace-period=0"];
+    await cluster.kubectl(["delete", "pod", "twin", ...force]);
+    await apply(cluster, "twin", { args: ["echo", "second", "spin"] });
+    const second = await phase(cluster, "twin", "Running");
+    assert.notEqual(second.metadata?.uid, first.metadata?.uid);
+    await eventually(async () => {
+      assert.equal(await cluster.kubectl(["logs", "twin"]), "second\n");
+      assert.deepEqual(await isKept(options, first), false);
+    });
+    assert.ok(await isKept(options, second));
+    await cluster.kubectl(["delete", "pod", "twin"]);
+  },
+
   async "what cannot be honoured is refused with the field's name"(
     { cluster },
   ) {
@@ -268,6 +286,26 @@ const steps: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     });
   },
 
+  async "a pod that nobody knows any more is removed after a grace time"(
+    stage,
+  ) {
+    const { cluster, options } = stage;
+    await apply(cluster, "lost", { args: ["spin"] });
+    const lost = await phase(cluster, "lost", "Running");
+    await stage.agent.end("SIGKILL");
+    const force = ["--force", "--grace-period=0"];
+    await cluster.kubectl(["delete", "pod", "lost", ...force]);
+    stage.agent = AgentProcess.start(stage.options);
+    await eventually(() => {
+      assert.match(stage.agent.stderr, /Registered node/);
+      return Promise.resolve();
+    });
+    assert.ok(await isKept(options, lost));
+    await eventually(async () => {
+      assert.equal(await isKept(options, lost), false);
+    }, { limit: 60_000 });
+  },
+
   async "a stopped agent says that its node is not ready"(stage) {
     const { cluster } = stage;
     assert.equal(await stage.agent.end("SIGTERM"), 0);
@@ -320,48 +358,3 @@ Deno.test({
     }
   },
 });
-
-/** Creates a pod of one container in the cluster, `restartPolicy: Never` unless said. */
-async function apply(
-  cluster: ControlPlane,
-  name: string,
-  container: Partial<Container>,
-  spec: Partial<NonNullable<Pod["spec"]>> = {},
-): Promise<void> {
-  const pod: Pod = {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { name },
-    spec: {
-      restartPolicy: "Never",
-      terminationGracePeriodSeconds: 2,
-      tolerations: [{ operator: "Exists" }],
-      ...spec,
-      containers: [{ name: "app", image: guestImage, ...container }],
-    },
-  };
-  const stdin = JSON.stringify(pod);
-  await cluster.kubectl(["apply", "-f", "-"], { stdin });
-}
-
-async function get<T>(cluster: ControlPlane, what: string): Promise<T> {
-  return JSON.parse(await cluster.kubectl(["get", what, "-o", "json"])) as T;
-}
-
-function phase(
-  cluster: ControlPlane,
-  name: string,
-  wanted: string,
-): Promise<Pod> {
-  return eventually(async () => {
-    const pod = await get<Pod>(cluster, `pod/${name}`);
-    const shown = JSON.stringify(pod.status, undefined, 1);
-    assert.equal(pod.status?.phase, wanted, shown);
-    return pod;
-  });
-}
-
-function condition({ status }: Node, type: string): string | undefined {
-  const found = status?.conditions?.find((c) => c.type === type);
-  return found && `${found.status} ${found.reason}`;
-}
