@@ -1,13 +1,16 @@
-/** A runner is started for every WASI guest: nothing else may be loaded for it. */
-const runnerArgument = "__wasm-runner";
+/** What this program starts itself for; nothing else may be loaded then. */
+const hiddenArguments = {
+  "__wasm-runner": runGuest,
+  "__make-certificate": makeCertificate,
+} as const;
 
 const interrupts = Deno.build.os === "windows"
   ? { SIGINT: 130, SIGBREAK: 149 } as const
   : { SIGINT: 130, SIGTERM: 143 } as const;
 
-if (Deno.args[0] === runnerArgument) {
-  const { runGuest } = await import("./providers/wasm/runner.ts");
-  await runGuest();
+const [first = ""] = Deno.args;
+if (isHidden(first)) {
+  await hiddenArguments[first]();
 } else {
   const missing = unsupportedRuntime();
   if (missing !== undefined) {
@@ -17,6 +20,18 @@ if (Deno.args[0] === runnerArgument) {
   const { runCli } = await import("./cli/program.ts");
   const { args, env } = Deno;
   Deno.exit(await runCli(args, { env: env.toObject(), signal: interrupted() }));
+}
+
+function isHidden(argument: string): argument is keyof typeof hiddenArguments {
+  return Object.hasOwn(hiddenArguments, argument);
+}
+
+async function runGuest(): Promise<void> {
+  await (await import("./providers/wasm/runner.ts")).runGuest();
+}
+
+async function makeCertificate(): Promise<void> {
+  await (await import("./kubelet/certificate_process.ts")).makeCertificate();
 }
 
 /** Aborts at the first request to stop; the second one ends the process at once. */

@@ -14,7 +14,7 @@ export interface CertificateSubject {
 /**
  * Makes an ECDSA P-256 key and a certificate for it, signed by itself.
  *
- * Its library costs 0.4 s and 29 MB, so it is loaded only here and only when one is made.
+ * Its library costs 0.4 s and 29 MB: the agent has it done by a process of its own.
  */
 export async function selfSignedCertificate(
   subject: CertificateSubject,

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { selfSignedCertificate } from "./self_signed.ts";
+import { certificateFromProcess } from "./certificate_process.ts";
 import type { KeyPair } from "./tls_stream.ts";
 
 /** Where a serving certificate comes from, unless the operator has files of his own. */
@@ -70,7 +70,7 @@ async function readPem(file: string, label: string): Promise<string> {
 }
 
 type Subject = Omit<
-  Parameters<typeof selfSignedCertificate>[0],
+  Parameters<typeof certificateFromProcess>[0],
   "notBefore" | "notAfter"
 >;
 
@@ -83,7 +83,11 @@ async function kept(file: string, subject: Subject, now: Date) {
   }
   const notBefore = new Date(now.getTime() - pastMs);
   const notAfter = new Date(now.getTime() + lifeMs);
-  const pair = await selfSignedCertificate({ ...subject, notBefore, notAfter });
+  const pair = await certificateFromProcess({
+    ...subject,
+    notBefore,
+    notAfter,
+  });
   // Key and certificate in one file: they can never disagree. PEM allows text before the blocks.
   const text = [
     `Subject: ${names}`,

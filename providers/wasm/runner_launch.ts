@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { ownProcess } from "../../async/own_process.ts";
 import type { RunnerLaunch } from "./guest_process.ts";
 
 /** How to start runners: by `command`, or by this program itself. */
@@ -19,15 +20,12 @@ export function runnerLaunch(
 }
 
 function ownCommand(): readonly string[] {
-  if (Deno.build.standalone) return [Deno.execPath(), "__wasm-runner"];
-  const runner = new URL("./runner.ts", import.meta.url);
+  const module = new URL("./runner.ts", import.meta.url);
+  // Its imports are files beside it: nothing else need be looked for.
   const local = ["--no-config", "--no-lock", "--no-remote", "--no-npm"];
-  return [
-    Deno.execPath(),
-    "run",
-    "-A",
-    "--quiet",
-    ...(runner.protocol === "file:" ? local : []),
-    runner.href,
-  ];
+  return ownProcess({
+    module,
+    argument: "__wasm-runner",
+    flags: module.protocol === "file:" ? local : [],
+  });
 }
