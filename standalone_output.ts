@@ -5,8 +5,8 @@ import { podIdentity } from "./pods/pod_spec.ts";
 
 /** Where `farlet run` writes. */
 export interface Console {
-  /** Writes one line of a container's output, without its newline. */
-  line(prefix: string, text: string): Promise<void>;
+  /** Writes lines of a container's output, which come without their newlines. */
+  lines(prefix: string, lines: readonly string[]): void;
   /** Says what happens to a pod. */
   event(
     object: { readonly name?: string },
@@ -86,13 +86,11 @@ export class LogPrinter {
         signal: this.#stop.signal,
       });
       if (log === undefined) return;
-      for await (const line of lines(log)) {
-        await this.#console.line(prefix, line);
-      }
+      for await (const some of lines(log)) this.#console.lines(prefix, some);
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       const why = error instanceof Error ? error.message : String(error);
-      await this.#console.line(prefix, `(log ends here: ${why})`);
+      this.#console.lines(prefix, [`(the log ends here: ${why})`]);
     }
   }
 }
@@ -101,15 +99,15 @@ function wasStarted({ containerID }: ContainerStatus): boolean {
   return containerID !== undefined;
 }
 
-/** The lines of a stream; the last one also when it has no newline. */
+/** The lines of a stream as they come, many at once; the last one also without a newline. */
 async function* lines(
   stream: ReadableStream<Uint8Array>,
-): AsyncGenerator<string> {
+): AsyncGenerator<readonly string[]> {
   let rest = "";
   for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
     const parts = (rest + chunk).split("\n");
     rest = parts.pop() ?? "";
-    yield* parts;
+    if (parts.length > 0) yield parts;
   }
-  if (rest !== "") yield rest;
+  if (rest !== "") yield [rest];
 }

@@ -43,6 +43,8 @@ export function runCommand({ env, signal, exitWith }: CliContext): Command {
     .option("-v, --verbose", "tell every event of the pods, not only warnings")
     .addHelpText("after", examples)
     .action(async (source: string, flags: RunFlags) => {
+      const { configureLogging } = await import("../async/log.ts");
+      await configureLogging({ level: "warning", format: "text" });
       const { runManifests } = await import("../standalone.ts");
       const { stateDirFrom } = await import("../config.ts");
       const { createProvider } = await import("../create_provider.ts");

@@ -25,12 +25,11 @@ export class RunConsole implements Console {
     this.#verbose = verbose;
   }
 
-  line(prefix: string, text: string): Promise<void> {
+  lines(prefix: string, lines: readonly string[]): void {
     const label = wantsColour(Deno.stdout, this.#env)
       ? coloured(`${prefix} |`, this.#colourOf(prefix))
       : `${prefix} |`;
-    print(`${label} ${text}\n`);
-    return Promise.resolve();
+    print(lines.map((line) => `${label} ${line}\n`).join(""));
   }
 
   event(
