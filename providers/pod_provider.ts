@@ -1,11 +1,10 @@
 import type { AbortOptions } from "../async/abort.ts";
 import type { Pod, PodStatus } from "../k8s/types.ts";
 import type {
+  ContainerAccess,
   ContainerRef,
-  ContainerSample,
   LogOptions,
   PodIdentity,
-  ProcessStreams,
 } from "./runtime.ts";
 
 /**
@@ -17,8 +16,13 @@ import type {
  * Every call is safe to repeat. Methods that a provider may lack are optional: their absence is
  * the capability flag.
  */
-export interface PodProvider {
-  /** Takes the pod on. Resolves once it is accepted, not when it runs. */
+export interface PodProvider extends ContainerAccess {
+  /**
+   * Takes the pod on. Resolves once it is accepted, not when it runs.
+   *
+   * After a restart, pods that have ended (`status.phase` is Succeeded or Failed) are given too:
+   * nothing of them may run, and what still does must be stopped.
+   */
   createPod(pod: Pod, options: AbortOptions): Promise<void>;
   /** Takes a newer version of a pod that was created before. */
   updatePod(pod: Pod, options: AbortOptions): Promise<void>;
@@ -42,18 +46,9 @@ export interface PodProvider {
   /** Says which pod's status may have changed, never how. Ends on abort. */
   changes(options: AbortOptions): AsyncIterable<string>;
 
+  /** The log of a container; see `ContainerRuntime`. */
   readLogs?(
     ref: ContainerRef,
     options: LogOptions & AbortOptions,
   ): ReadableStream<Uint8Array>;
-  exec?(
-    ref: ContainerRef,
-    command: readonly string[],
-    options: ProcessStreams & AbortOptions,
-  ): Promise<number>;
-  attach?(
-    ref: ContainerRef,
-    options: ProcessStreams & AbortOptions,
-  ): Promise<void>;
-  stats?(options: AbortOptions): Promise<readonly ContainerSample[]>;
 }

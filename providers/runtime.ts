@@ -195,6 +195,26 @@ export interface ContainerSample {
 }
 
 /**
+ * What people and metrics servers may do with running containers. A method that is absent is a
+ * capability that the provider lacks: the kubelet API answers 501 for it.
+ */
+export interface ContainerAccess {
+  /** Runs a command in a container and resolves its exit code. */
+  exec?(
+    ref: ContainerRef,
+    command: readonly string[],
+    options: ProcessStreams & AbortOptions,
+  ): Promise<number>;
+  /** Connects to the streams of the container's own process; resolves when it or they end. */
+  attach?(
+    ref: ContainerRef,
+    options: ProcessStreams & AbortOptions,
+  ): Promise<void>;
+  /** What the running containers use now. */
+  stats?(options: AbortOptions): Promise<readonly ContainerSample[]>;
+}
+
+/**
  * Runs containers somewhere: on a host over SSH, or as WASI modules here.
  *
  * It knows nothing of restart policies, probes, phases or backoff: farlet decides, a runtime does.
@@ -203,7 +223,7 @@ export interface ContainerSample {
  * Failures whose reason `kubectl` should show are thrown as `RuntimeError`. Methods that a runtime
  * may lack are optional: their absence is the capability flag.
  */
-export interface ContainerRuntime {
+export interface ContainerRuntime extends ContainerAccess {
   /** Every pod of which something is here, running or not: to be adopted after a restart. */
   listPods(options: AbortOptions): Promise<readonly PodIdentity[]>;
   /** One pod as it is now; an unknown pod has an absent sandbox. */
@@ -252,18 +272,4 @@ export interface ContainerRuntime {
     ref: ContainerRef,
     options: LogOptions & AbortOptions,
   ): ReadableStream<Uint8Array>;
-
-  /** Runs a command in a container and resolves its exit code. */
-  exec?(
-    ref: ContainerRef,
-    command: readonly string[],
-    options: ProcessStreams & AbortOptions,
-  ): Promise<number>;
-  /** Connects to the streams of the container's own process; resolves when it or they end. */
-  attach?(
-    ref: ContainerRef,
-    options: ProcessStreams & AbortOptions,
-  ): Promise<void>;
-  /** What the running containers use now. */
-  stats?(options: AbortOptions): Promise<readonly ContainerSample[]>;
 }

@@ -114,6 +114,16 @@ const cases: Readonly<Record<string, (bench: ProviderBench) => Promise<void>>> =
       assert.equal(id(again)?.restartCount, 0);
     },
 
+    async "runs nothing of a pod that has ended before"(bench) {
+      const ended = bench.pod({ args: ["echo", "again"] });
+      await bench.create({ ...ended, status: { phase: "Failed" } });
+      const other = bench.pod({ args: ["echo", "new"] });
+      await bench.create(other);
+      await bench.phase(other, "Succeeded");
+      assert.notEqual((await bench.status(ended))?.phase, "Running");
+      await assert.rejects(bench.logs(ended), Deno.errors.NotFound);
+    },
+
     async "tells pods of one name apart by their UID"(bench) {
       const before = bench.pod({ args: ["spin"] });
       const after = bench.pod({ args: ["echo", "new"] }, before.metadata?.name);
