@@ -71,12 +71,17 @@ export class LogPrinter {
     const key = `${uid}/${name}/${attempt}`;
     if (this.#followed.has(key)) return;
     this.#followed.add(key);
-    const printing = this.#print(uid, name, previous);
+    const ended = () => this.#printing.delete(printing);
+    const printing: Promise<void> = this.#print(uid, name, previous, ended);
     this.#printing.add(printing);
-    printing.finally(() => this.#printing.delete(printing));
   }
 
-  async #print(uid: string, name: string, previous: boolean): Promise<void> {
+  async #print(
+    uid: string,
+    name: string,
+    previous: boolean,
+    ended: () => void,
+  ): Promise<void> {
     const prefix = `${this.#pods.get(uid) ?? uid}/${name}`;
     try {
       const log = this.#engine.readLogs?.({ podUid: uid, container: name }, {
@@ -91,6 +96,8 @@ export class LogPrinter {
       if (this.#stop.signal.aborted) return;
       const why = error instanceof Error ? error.message : String(error);
       this.#console.lines(prefix, [`(the log ends here: ${why})`]);
+    } finally {
+      ended();
     }
   }
 }

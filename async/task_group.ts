@@ -16,9 +16,9 @@ export class TaskGroup implements AsyncDisposable {
 
   /** Starts `task`; it should return soon after the group's signal aborts. */
   spawn(task: (signal: AbortSignal) => Promise<void>): void {
-    const running = this.#run(task);
+    const ended = () => this.#tasks.delete(running);
+    const running: Promise<void> = this.#run(task, ended);
     this.#tasks.add(running);
-    running.finally(() => this.#tasks.delete(running));
   }
 
   /** Waits for every task, also those spawned meanwhile, then throws the first failure, if any. */
@@ -33,13 +33,18 @@ export class TaskGroup implements AsyncDisposable {
   }
 
   /** Never rejects: a failure is kept for {@linkcode join}; one after the abort is the abort. */
-  async #run(task: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  async #run(
+    task: (signal: AbortSignal) => Promise<void>,
+    ended: () => void,
+  ): Promise<void> {
     try {
       await task(this.signal);
     } catch (error) {
       if (this.signal.aborted) return;
       this.#failure = { error };
       this.#stop.abort(error);
+    } finally {
+      ended();
     }
   }
 }

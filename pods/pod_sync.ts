@@ -60,8 +60,10 @@ export class PodSync {
   /** Termination messages taken from logs, by the ID of the run. */
   readonly #logMessages = new Map<string, string>();
   readonly #events: PodEvents;
+  /** Fields whose refusal was recorded. */
+  readonly #refusedFields = new Set<string>();
   #desired: DesiredPod;
-  #refusals: readonly Refusal[];
+  #refusals: readonly Refusal[] = [];
   #memory: PodMemory;
   #status: PodStatus | undefined;
   #deletionGraceSeconds: number | undefined;
@@ -72,14 +74,7 @@ export class PodSync {
     this.#desired = desiredPod(pod);
     const { startTime } = pod.status ?? {};
     this.#memory = newMemory(startTime ? new Date(startTime) : new Date());
-    this.#refusals = podRefusals(pod, context);
-    for (const { field, message } of this.#refusals) {
-      this.#events.record(this.#desired, {
-        type: "Warning",
-        reason: "UnsupportedField",
-        message: `${field}: ${message}`,
-      });
-    }
+    this.#refuse();
   }
 
   get identity(): PodIdentity {
@@ -96,6 +91,7 @@ export class PodSync {
   update(pod: Pod): void {
     this.#desired = desiredPod(pod);
     this.objectsChanged();
+    this.#refuse();
   }
 
   /** Something that the pod refers to has changed, or itself: its volumes are made anew. */
@@ -133,6 +129,27 @@ export class PodSync {
     this.#conclude(after, rest);
     const more = rest.actions.some(({ kind }) => kind !== "stopContainer");
     return more ? { kind: "again", after: 0 } : again(rest);
+  }
+
+  /** Says which fields cannot be honoured; what runs already goes on without them. */
+  #refuse(): void {
+    const refusals = podRefusals(this.#desired.pod, this.#context);
+    for (const { field, message } of refusals) {
+      if (this.#refusedFields.has(field)) continue;
+      this.#refusedFields.add(field);
+      this.#events.record(this.#desired, {
+        type: "Warning",
+        reason: "UnsupportedField",
+        message: `${field}: ${message}`,
+      });
+    }
+    const { containerStatuses = [] } = this.#status ??
+      this.#desired.pod.status ??
+      {};
+    const started = containerStatuses.some(({ containerID }) =>
+      containerID !== undefined
+    );
+    if (!started) this.#refusals = refusals;
   }
 
   #plan(observed: ObservedPod): PodPlan {

@@ -25,7 +25,8 @@ interface Run {
   readonly startedAt: Date;
   readonly stop: AbortController;
   readonly kill: AbortController;
-  readonly ended: Promise<void>;
+  /** Resolves when the program has ended; never rejects. */
+  ended: Promise<void>;
   exit?: Exit;
 }
 
@@ -173,7 +174,6 @@ export class ProgramRuntime implements ContainerRuntime, AsyncDisposable {
     if (newest?.spec.attempt === spec.attempt) return Promise.resolve();
     const stop = new AbortController();
     const log = new ProgramLog();
-    const ended = Promise.withResolvers<void>();
     const run: Run = {
       id: crypto.randomUUID(),
       spec,
@@ -181,10 +181,10 @@ export class ProgramRuntime implements ContainerRuntime, AsyncDisposable {
       startedAt: new Date(),
       stop,
       kill: new AbortController(),
-      ended: ended.promise,
+      ended: Promise.resolve(),
     };
     sandbox.runs.set(spec.name, [...runs.slice(-1), run]);
-    this.#execute(sandbox, run).then(ended.resolve, ended.reject);
+    run.ended = this.#execute(sandbox, run);
     return Promise.resolve();
   }
 
