@@ -12,6 +12,7 @@ import {
   controlPlaneMissing,
   startControlPlane,
 } from "./controlplane.ts";
+import { needing } from "./needing.ts";
 
 const nodeName = "edge-1";
 
@@ -332,8 +333,7 @@ const steps: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
 const missing = controlPlaneMissing();
 
 Deno.test({
-  name: `farlet serve${missing === undefined ? "" : ` (${missing})`}`,
-  ignore: missing !== undefined,
+  ...needing(missing, "farlet serve"),
   fn: async (test) => {
     await using cluster = await startControlPlane({ controllers: true });
     const stateDir = await Deno.makeTempDir();

@@ -9,6 +9,7 @@ import {
   runFarlet,
   startFarlet,
 } from "./farlet.ts";
+import { needing } from "./needing.ts";
 
 /** A compiled farlet (`deno task compile`), to be tested alone in an empty folder. */
 const compiled = Deno.env.get("FARLET_TEST_BINARY");
@@ -69,8 +70,7 @@ spec:
 `;
 
 Deno.test({
-  name: "the binary, alone in a folder, prints its version",
-  ignore: noBinary !== undefined,
+  ...needing(noBinary, "the binary, alone in a folder, prints its version"),
   async fn() {
     await using alone = await aloneInFolder();
     const { code, stdout } = await runFarlet(["version"], alone.options);
@@ -80,8 +80,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the binary, alone in a folder, runs the demo",
-  ignore: noBinary !== undefined,
+  ...needing(noBinary, "the binary, alone in a folder, runs the demo"),
   async fn() {
     await using alone = await aloneInFolder();
     const demo = projectPath("examples/demo.yaml");
@@ -97,8 +96,10 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the binary kills a busy pod at SIGTERM and leaves no process behind",
-  ignore: noBinary !== undefined,
+  ...needing(
+    noBinary,
+    "the binary kills a busy pod at SIGTERM and leaves no process behind",
+  ),
   async fn() {
     await using alone = await aloneInFolder();
     const modules = projectPath("tests/guests");
@@ -114,8 +115,10 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the binary joins a cluster, runs a pod there and deletes a busy one",
-  ignore: missing !== undefined,
+  ...needing(
+    missing,
+    "the binary joins a cluster, runs a pod there and deletes a busy one",
+  ),
   async fn() {
     await using alone = await aloneInFolder();
     await using cluster = await startControlPlane();

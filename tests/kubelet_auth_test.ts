@@ -7,9 +7,12 @@ import { selfSignedServingCertificate } from "../kubelet/serving_certificate.ts"
 import { TestPki } from "../kubelet/test_pki.ts";
 import { canVerifyClients } from "../kubelet/tls_listener.ts";
 import { controlPlaneMissing, startControlPlane } from "./controlplane.ts";
+import { needing } from "./needing.ts";
 
-const ignore = controlPlaneMissing() !== undefined ||
-  !canVerifyClients(Deno.version.deno);
+const missing = controlPlaneMissing() ??
+  (canVerifyClients(Deno.version.deno)
+    ? undefined
+    : "this Deno cannot verify client certificates");
 
 const nodeName = "n1";
 
@@ -124,8 +127,7 @@ const steps: Readonly<
 };
 
 Deno.test({
-  name: "The kubelet API, behind a real API server",
-  ignore,
+  ...needing(missing, "The kubelet API, behind a real API server"),
   fn: async (t) => {
     await using node = await startNode();
     for (const [name, step] of Object.entries(steps)) {

@@ -19,6 +19,7 @@ import {
   TestProvider,
   untainted,
 } from "./node_stage.ts";
+import { needing } from "./needing.ts";
 
 type Steps = Readonly<Record<string, (stage: Stage) => Promise<void>>>;
 
@@ -357,8 +358,7 @@ const outages: Steps = {
 const missing = controlPlaneMissing({ controllers: true });
 
 Deno.test({
-  name: "a node of a real cluster",
-  ignore: missing !== undefined,
+  ...needing(missing, "a node of a real cluster"),
   async fn(test) {
     await using cluster = await startControlPlane({ controllers: true });
     using client = await cluster.client();

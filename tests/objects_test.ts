@@ -9,6 +9,7 @@ import { ClusterObjects } from "../pods/cluster_objects.ts";
 import { resolveEnvironment } from "../pods/environment.ts";
 import { resolveVolumes } from "../pods/volumes.ts";
 import { controlPlaneMissing, startControlPlane } from "./controlplane.ts";
+import { needing } from "./needing.ts";
 
 /** Milliseconds within which each step is done. */
 const limit = 20_000;
@@ -57,8 +58,7 @@ const steps: Readonly<Record<string, (step: Step) => Promise<void>>> = {
 };
 
 Deno.test({
-  name: "ClusterObjects, against an API server",
-  ignore: controlPlaneMissing() !== undefined,
+  ...needing(controlPlaneMissing(), "ClusterObjects, against an API server"),
 }, async (t) => {
   await using controlPlane = await startControlPlane({ controllers: false });
   const { kubeconfig } = controlPlane;

@@ -7,6 +7,7 @@ import {
   startControlPlane,
 } from "./controlplane.ts";
 import { runFarlet, startFarlet } from "./farlet.ts";
+import { needing } from "./needing.ts";
 
 const pod = `
 apiVersion: v1
@@ -30,8 +31,10 @@ spec:
 `;
 
 Deno.test({
-  name: "farlet serve needs no more than farlet print rbac gives",
-  ignore: controlPlaneMissing({ controllers: true }) !== undefined,
+  ...needing(
+    controlPlaneMissing({ controllers: true }),
+    "farlet serve needs no more than farlet print rbac gives",
+  ),
   async fn() {
     await using cluster = await startControlPlane({ controllers: true });
     const rbac = ["print", "rbac", "--node-name", "restricted"];
