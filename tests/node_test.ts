@@ -269,10 +269,8 @@ const slowSteps: Steps = {
     const elapsed = renewedAt(lease) - first;
     assert.ok(elapsed > 9_000 && elapsed < 12_000, `${elapsed} ms`);
     const after = await getNode(stage, "quiet");
-    assert.equal(
-      after.metadata?.resourceVersion,
-      before.metadata?.resourceVersion,
-    );
+    // With its heartbeat times; controllers may write elsewhere in the Node meanwhile.
+    assert.deepEqual(after.status, before.status);
   },
 
   async "conditions and resources of others survive, and a changed provider is published"(
