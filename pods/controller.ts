@@ -54,6 +54,8 @@ interface Tracked {
   /** The version that the provider has. */
   sent?: Pod;
   deletion?: { graceSeconds: number };
+  /** How the pod ended, once it was stopped for its deletion. */
+  lastStatus?: PodStatus | undefined;
   /** Whether the object was removed from the API and only finalizers can still hold it. */
   removed: boolean;
 }
@@ -102,7 +104,7 @@ class PodController {
     const pod = this.#context.store.get(uid);
     const tracked = this.#track(uid, pod);
     if (tracked === undefined) return;
-    if (pod === undefined) return this.#delete(uid, tracked);
+    if (pod === undefined) return this.#gone(uid, tracked);
     if (pod.metadata?.deletionTimestamp !== undefined) {
       this.#delete(uid, tracked);
     } else {
@@ -164,6 +166,12 @@ class PodController {
     return Math.max(0, seenAt + settle - Date.now());
   }
 
+  /** The object is gone: with our own removal all is done, without it the pod must be ended. */
+  #gone(uid: string, tracked: Tracked): void {
+    if (tracked.removed) this.#tracked.delete(uid);
+    else this.#delete(uid, tracked);
+  }
+
   /** Ends the pod in the background: it may take the whole grace period. */
   #delete(uid: string, tracked: Tracked): void {
     const graceSeconds = deletionGrace(tracked.newest);
@@ -177,7 +185,9 @@ class PodController {
         const { provider } = this.#context;
         const options = { graceSeconds, signal };
         const status = await provider.deletePod(uid, options);
-        await this.#remove(uid, tracked, status, { signal });
+        // Told once: what cannot be published now is published at the next try.
+        tracked.lastStatus = status ?? tracked.lastStatus;
+        await this.#remove(uid, tracked, { signal });
         this.#failures.delete(uid);
       } catch (error) {
         if (signal.aborted) return;
@@ -191,12 +201,12 @@ class PodController {
   async #remove(
     uid: string,
     tracked: Tracked,
-    status: PodStatus | undefined,
     options: AbortOptions,
   ): Promise<void> {
     const { store, api } = this.#context;
     if (store.get(uid) !== undefined && !tracked.removed) {
-      if (status) await this.#publish(tracked, status, options);
+      const { lastStatus } = tracked;
+      if (lastStatus) await this.#publish(tracked, lastStatus, options);
       await api.removePod(tracked.newest, options);
       tracked.removed = true;
     }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseYaml } from "../async/yaml_file.ts";
 import { version } from "../version.ts";
+import { guestModuleImage } from "./agent_process.ts";
 import { projectPath, runFarlet, startFarlet } from "./farlet.ts";
 
 /** A folder with `files` by their names, gone when the scope is left. */
@@ -104,6 +105,33 @@ const badInputs: readonly BadInput[] = [
     args: ["run", "pod.yaml"],
     files: { "pod.yaml": pod("file:./no.wasm") },
     message: /^error: Cannot .*no\.wasm.*there is no such file\n$/m,
+  },
+  {
+    claim: "to run a file that is no module",
+    args: ["run", "pod.yaml"],
+    files: { "pod.yaml": pod("file:./a.wasm"), "a.wasm": "hello" },
+    message: /^error: Cannot run .*module is not WebAssembly.*\n$/,
+  },
+  {
+    claim: "a module that imports what WASI lacks",
+    args: [
+      ...["run", "--allow-local-modules", projectPath("tests/guests")],
+      "pod.yaml",
+    ],
+    files: { "pod.yaml": pod(guestModuleImage("unknown_imports")) },
+    message: /^error: Cannot run .*imports env\.foo, .* does not have\n$/,
+  },
+  {
+    claim: "a field that Kubernetes does not know",
+    args: ["run", "pod.yaml"],
+    files: { "pod.yaml": pod("file:./a.wasm", ", argz: [a]") },
+    message: /no such field\n.*spec\.containers\[0\]\.argz/,
+  },
+  {
+    claim: "a field that farlet cannot honour",
+    args: ["run", "pod.yaml"],
+    files: { "pod.yaml": pod("file:./a.wasm", ", lifecycle: { a: b }") },
+    message: /^error: .*spec\.containers\[0\]\.lifecycle: .*\n$/,
   },
   {
     claim: "a module outside the allowed directories",

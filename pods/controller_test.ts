@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { ChangeFeed } from "../async/change_feed.ts";
+import { TaskGroup } from "../async/task_group.ts";
+import type { Pod } from "../k8s/types.ts";
+import { ProgramRuntime } from "../providers/program_runtime.ts";
+import { type PodStore, runPods } from "./controller.ts";
+import { PodEngine } from "./engine.ts";
+import { FileObjects } from "./file_objects.ts";
+import type { PodApi } from "./pod_api.ts";
+import type { StatusPatch } from "./status_patch.ts";
+
+/** A cluster of pods in memory, whose API fails when it is told to: a real one cannot be. */
+class FakeCluster implements PodStore, PodApi {
+  readonly calls: string[] = [];
+  readonly #pods = new Map<string, Pod>();
+  readonly #feed = new ChangeFeed<string>();
+  #failures = 0;
+  #version = 0;
+
+  failNext(count: number): void {
+    this.#failures = count;
+  }
+
+  put(pod: Pod): void {
+    const uid = pod.metadata?.uid ?? "";
+    const resourceVersion = `${++this.#version}`;
+    const metadata = { ...pod.metadata, resourceVersion };
+    this.#pods.set(uid, { ...pod, metadata });
+    this.#feed.notify(uid);
+  }
+
+  get(uid: string): Pod | undefined {
+    return this.#pods.get(uid);
+  }
+
+  list(): Iterable<Pod> {
+    return this.#pods.values();
+  }
+
+  changes(options: { readonly signal: AbortSignal }): AsyncIterable<string> {
+    return this.#feed.changes(options, () => this.#pods.keys());
+  }
+
+  synced(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  patchStatus(pod: Pod, patch: StatusPatch): Promise<Pod | undefined> {
+    if (this.#failures-- > 0) return Promise.reject(new Error("API is away"));
+    const phase = patch["phase"];
+    if (phase !== undefined) this.calls.push(`${phase}`);
+    const known = this.get(pod.metadata?.uid ?? "");
+    if (known === undefined) return Promise.resolve(undefined);
+    this.put({ ...known, status: { ...known.status, ...patch } });
+    return Promise.resolve(this.get(pod.metadata?.uid ?? ""));
+  }
+
+  removePod({ metadata }: Pod): Promise<void> {
+    this.calls.push("removed");
+    this.#pods.delete(metadata?.uid ?? "");
+    this.#feed.notify(metadata?.uid ?? "");
+    return Promise.resolve();
+  }
+
+  /** Resolves when `reached` is true of the calls so far; fails after ten seconds. */
+  async until(reached: (calls: readonly string[]) => boolean): Promise<void> {
+    const signal = AbortSignal.timeout(10_000);
+    for await (const _uid of this.changes({ signal })) {
+      if (reached(this.calls)) return;
+    }
+    if (!reached(this.calls)) assert.fail(`Calls were ${this.calls}`);
+  }
+}
+
+const busy: Pod = {
+  metadata: { uid: "u1", namespace: "default", name: "busy" },
+  spec: { containers: [{ name: "app", image: "x" }] },
+};
+
+/** Runs the controller over the engine and a program that ends when it is asked to. */
+async function withController(
+  use: (cluster: FakeCluster, runtime: ProgramRuntime) => Promise<void>,
+): Promise<void> {
+  const cluster = new FakeCluster();
+  await using runtime = new ProgramRuntime({
+    run: ({ signal }) =>
+      new Promise((resolve) =>
+        signal.addEventListener("abort", () => resolve(0))
+      ),
+  });
+  const engine = new PodEngine({
+    runtime,
+    runtimeName: "test",
+    objects: new FileObjects({ configMaps: [], secrets: [] }),
+    events: { record() {} },
+    node: () => ({ ips: ["192.0.2.1"], allocatable: {} }),
+    refusals: () => [],
+  });
+  await using group = new TaskGroup(new AbortController().signal);
+  group.spawn((signal) => engine.run({ signal }));
+  group.spawn((signal) =>
+    runPods(
+      { store: cluster, provider: engine, api: cluster, orphanGrace: 20 },
+      {
+        signal,
+      },
+    )
+  );
+  await use(cluster, runtime);
+}
+
+Deno.test("runPods() publishes a pod that starts at once as Running only", async () => {
+  await withController(async (cluster) => {
+    cluster.put(busy);
+    await cluster.until((calls) => calls.length > 0);
+    assert.deepEqual(cluster.calls, ["Running"]);
+  });
+});
+
+Deno.test("runPods() says how a deleted pod ended before it removes the object", async () => {
+  await withController(async (cluster) => {
+    cluster.put(busy);
+    await cluster.until((calls) => calls.includes("Running"));
+    deletePod(cluster);
+    await cluster.until((calls) => calls.includes("removed"));
+    assert.deepEqual(cluster.calls, ["Running", "Failed", "removed"]);
+  });
+});
+
+Deno.test("runPods() publishes at the next try how a pod ended, if the API is away", async () => {
+  await withController(async (cluster) => {
+    cluster.put(busy);
+    await cluster.until((calls) => calls.includes("Running"));
+    cluster.failNext(2);
+    deletePod(cluster);
+    await cluster.until((calls) => calls.includes("removed"));
+    assert.deepEqual(cluster.calls, ["Running", "Failed", "removed"]);
+  });
+});
+
+Deno.test("runPods() removes what the API does not know, after the grace time", async () => {
+  await withController(async (_cluster, runtime) => {
+    const { signal } = new AbortController();
+    const orphan = { uid: "lost", namespace: "default", name: "lost" };
+    const more = { labels: {}, annotations: {}, hostname: "lost" };
+    await runtime.createSandbox({ ...orphan, ...more }, { signal });
+    assert.equal((await runtime.listPods({ signal })).length, 1);
+    const deadline = Date.now() + 10_000;
+    while ((await runtime.listPods({ signal })).length > 0) {
+      assert.ok(Date.now() < deadline);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  });
+});
+
+function deletePod(cluster: FakeCluster): void {
+  const pod = cluster.get("u1");
+  assert.ok(pod);
+  cluster.put({
+    ...pod,
+    metadata: {
+      ...pod.metadata,
+      deletionTimestamp: new Date().toISOString(),
+      deletionGracePeriodSeconds: 1,
+    },
+  });
+}
