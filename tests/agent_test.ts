@@ -291,7 +291,8 @@ const steps: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     stage,
   ) {
     const { cluster, options } = stage;
-    await apply(cluster, "lost", { args: ["spin"] });
+    // Bound here: the scheduler may still be backing off from the API server's absence.
+    await apply(cluster, "lost", { args: ["spin"] }, { nodeName });
     const lost = await phase(cluster, "lost", "Running");
     await stage.agent.end("SIGKILL");
     const force = ["--force", "--grace-period=0"];
