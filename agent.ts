@@ -1,6 +1,7 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { type AbortOptions, untilAborted } from "./async/abort.ts";
 import { getLogger } from "./async/log.ts";
+import { writePrivateFile } from "./async/private_file.ts";
 import { TaskGroup } from "./async/task_group.ts";
 import type { KubeletConfig } from "./config_schema.ts";
 import { KubeClient } from "./k8s/client.ts";
@@ -172,8 +173,6 @@ async function readAgentId(stateDir: string): Promise<string> {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   const id = crypto.randomUUID();
-  const fresh = await Deno.makeTempFile({ dir: dirname(path) });
-  await Deno.writeTextFile(fresh, `${id}\n`);
-  await Deno.rename(fresh, path);
+  await writePrivateFile(path, `${id}\n`);
   return id;
 }

@@ -5,13 +5,13 @@ import {
   type AgentConfig,
   agentConfigSchema,
   configHeader,
-  defaultTaint,
 } from "./config_schema.ts";
 import {
   type Environment,
   type FieldPath,
   settings,
 } from "./config_settings.ts";
+import { defaultTaint } from "./node/default_taint.ts";
 import { readYamlFile } from "./async/yaml_file.ts";
 
 /** Where a configuration comes from; flags beat the environment, which beats the file. */

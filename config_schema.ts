@@ -4,6 +4,7 @@ import * as z from "zod";
 import { type LogLevel, logLevels } from "./async/log.ts";
 import { type ProviderName, providerNames } from "./config_settings.ts";
 import type { Taint } from "./k8s/types.ts";
+import { defaultTaint } from "./node/default_taint.ts";
 
 /** What an agent is told: the file, the environment and the flags, with every default filled in. */
 export interface AgentConfig {
@@ -133,15 +134,6 @@ function nodeSchema(path: z.ZodType<string>) {
     ...node,
     taints: taints ?? [defaultTaint(node.provider)],
   }));
-}
-
-/** Keeps away pods that do not ask for such a node, as Virtual Kubelet's default does. */
-export function defaultTaint(provider: string): Taint {
-  return {
-    key: "virtual-kubelet.io/provider",
-    value: provider,
-    effect: "NoSchedule",
-  };
 }
 
 const taintForms = "a taint such as key=value:NoSchedule";

@@ -1,3 +1,4 @@
+import { messageOf } from "./async/message_of.ts";
 import { type AbortOptions, untilAborted } from "./async/abort.ts";
 import type { ContainerStatus, Pod, PodStatus } from "./k8s/types.ts";
 import type { PodProvider } from "./providers/pod_provider.ts";
@@ -94,7 +95,7 @@ export class LogPrinter {
       for await (const some of lines(log)) this.#console.lines(prefix, some);
     } catch (error) {
       if (this.#stop.signal.aborted) return;
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       this.#console.lines(prefix, [`(the log ends here: ${why})`]);
     } finally {
       ended();

@@ -1,3 +1,4 @@
+import { messageOf } from "./message_of.ts";
 import { parseAllDocuments } from "yaml";
 import { ConfigError } from "./config_error.ts";
 
@@ -62,5 +63,5 @@ function whyUnreadable(error: unknown): string {
     return "permission denied";
   }
   if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

@@ -1,3 +1,4 @@
+import { messageOf } from "../async/message_of.ts";
 import { Command, Option } from "commander";
 import { ConfigError } from "../async/config_error.ts";
 import type { AgentConfig } from "../config_schema.ts";
@@ -81,7 +82,7 @@ async function makeStateDir(path: string): Promise<void> {
   try {
     await Deno.mkdir(path, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new ConfigError(
       `Cannot make state directory "${path}": ${why}; name another one with --state-dir`,
       { cause },

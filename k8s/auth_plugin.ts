@@ -1,3 +1,4 @@
+import { messageOf } from "../async/message_of.ts";
 import type { RequestOptions } from "node:https";
 import { dirname, isAbsolute, join } from "node:path";
 import { abortable, type AbortOptions } from "../async/abort.ts";
@@ -97,7 +98,7 @@ function oidcProvider(provider: ConfigEntry): () => Promise<Apply> {
       try {
         await plugin.applyAuthentication({ name: "", authProvider }, applied);
       } catch (cause) {
-        const why = cause instanceof Error ? cause.message : cause;
+        const why = messageOf(cause);
         throw new Error(`Cannot get a token from ${issuer}: ${why}`, { cause });
       }
     };

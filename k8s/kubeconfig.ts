@@ -1,3 +1,4 @@
+import { messageOf } from "../async/message_of.ts";
 import { join } from "node:path";
 import { ConfigError } from "../async/config_error.ts";
 import { Deadline } from "../async/deadline.ts";
@@ -214,7 +215,7 @@ async function certificateOf(
     return (await plugin(deadline)).clientCertificate;
   } catch (cause) {
     const field = user.raw("exec") === undefined ? "auth-provider" : "exec";
-    const why = cause instanceof Error ? cause.message : cause;
+    const why = messageOf(cause);
     throw user.error(field, `does not work: ${why}`, { cause });
   }
 }
@@ -264,7 +265,7 @@ function checkConnectionOptions(credentials: ApiCredentials): void {
   try {
     using _transport = new ApiTransport(credentials);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : cause;
+    const why = messageOf(cause);
     throw new ConfigError(
       `Cannot use ${credentials.describe()}: its certificates or its proxy-url are wrong: ${why}`,
       { cause },

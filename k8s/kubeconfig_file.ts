@@ -1,3 +1,4 @@
+import { messageOf } from "../async/message_of.ts";
 import { dirname, isAbsolute, join } from "node:path";
 import { ConfigError } from "../async/config_error.ts";
 
@@ -181,5 +182,5 @@ function unreadable(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "does not exist";
   if (error instanceof Deno.errors.PermissionDenied) return "may not be read";
   if (error instanceof Deno.errors.IsADirectory) return "is a directory";
-  return `cannot be read: ${error instanceof Error ? error.message : error}`;
+  return `cannot be read: ${messageOf(error)}`;
 }

@@ -1,3 +1,4 @@
+import { messageOf } from "../async/message_of.ts";
 import { HTTPException } from "hono/http-exception";
 import type { AbortOptions } from "../async/abort.ts";
 import { delay } from "../async/delay.ts";
@@ -160,7 +161,7 @@ async function startStream(
     await atMost(firstChunkMs, first);
   } catch (error) {
     cancelled.abort(error);
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw new HTTPException(400, { message, cause: error });
   }
   let next: typeof first | undefined = first;

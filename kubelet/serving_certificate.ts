@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { join } from "node:path";
+import { writePrivateFile } from "../async/private_file.ts";
 import { certificateFromProcess } from "./certificate_process.ts";
 import type { KeyPair } from "./tls_stream.ts";
 
@@ -98,9 +99,7 @@ async function kept(file: string, subject: Subject, now: Date) {
     "",
   ].join("\n");
   await Deno.mkdir(join(file, ".."), { recursive: true, mode: 0o700 });
-  const next = `${file}.${crypto.randomUUID()}`;
-  await Deno.writeTextFile(next, text, { mode: 0o600, createNew: true });
-  await Deno.rename(next, file);
+  await writePrivateFile(file, text);
   return pair;
 }
 

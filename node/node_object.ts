@@ -1,3 +1,4 @@
+import { defaultTaint } from "./default_taint.ts";
 import type { Node, NodeCondition, NodeStatus, Taint } from "../k8s/types.ts";
 import { formatBytes, formatMillis } from "../k8s/quantity.ts";
 import type { NodeFacts } from "../providers/provider.ts";
@@ -76,11 +77,7 @@ export function nodeStatus(
 /** The configured taints, or the one that keeps ordinary pods away from the node. */
 function nodeTaints({ config, provider }: NodeDescription): Taint[] {
   return [
-    ...config.taints ?? [{
-      key: "virtual-kubelet.io/provider",
-      value: provider,
-      effect: "NoSchedule",
-    }],
+    ...config.taints ?? [defaultTaint(provider)],
   ];
 }
 

@@ -1,3 +1,4 @@
+import { messageOf } from "../async/message_of.ts";
 import { abortable, type AbortOptions } from "../async/abort.ts";
 import { ChangeFeed } from "../async/change_feed.ts";
 import { Deadline } from "../async/deadline.ts";
@@ -57,7 +58,7 @@ export class ProviderWatch {
     if (value !== undefined && failures < tolerated) return value;
     const message = failures === 0
       ? "The provider has not been asked yet"
-      : `The provider does not answer: ${errorText(error)}`;
+      : `The provider does not answer: ${messageOf(error)}`;
     return { kind: "unhealthy", reason: "ProviderNotResponding", message };
   }
 
@@ -136,8 +137,4 @@ class Reading<T> {
       });
     }
   }
-}
-
-function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,3 +1,4 @@
+import { messageOf } from "../async/message_of.ts";
 import type { AbortOptions } from "../async/abort.ts";
 import type { Container, EnvVar, Pod, Service } from "../k8s/types.ts";
 import { RuntimeError } from "../providers/errors.ts";
@@ -196,7 +197,7 @@ function checkedName(name: string): string {
 
 function configError(error: unknown): RuntimeError {
   if (error instanceof RuntimeError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return new RuntimeError("CreateContainerConfigError", message, {
     cause: error,
   });

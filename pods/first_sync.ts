@@ -1,3 +1,4 @@
+import { messageOf } from "../async/message_of.ts";
 import type { AbortOptions } from "../async/abort.ts";
 import { Deadline } from "../async/deadline.ts";
 
@@ -30,7 +31,7 @@ export async function waitForSync(
     await probe(answer);
   } catch (error) {
     signal.throwIfAborted();
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new Error(`Cannot read ${what}: ${why}`, { cause: error });
   }
   throw new Error(

@@ -1,3 +1,4 @@
+import { messageOf } from "../async/message_of.ts";
 import type { AbortOptions } from "../async/abort.ts";
 import { getLogger } from "../async/log.ts";
 import type { EventSink } from "../k8s/events.ts";
@@ -126,7 +127,7 @@ function startFailure(error: unknown): Omit<StartFailure, "failures"> {
   return {
     at: new Date(),
     reason: error instanceof RuntimeError ? error.reason : "RunContainerError",
-    message: error instanceof Error ? error.message : String(error),
+    message: messageOf(error),
   };
 }
 
@@ -140,7 +141,7 @@ async function setVolume(
     await runtime.setVolume?.(uid, volume, options);
   } catch (error) {
     options.signal.throwIfAborted();
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new MountError(volume.name, why, { cause: error });
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from "../async/message_of.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { AbortOptions } from "../async/abort.ts";
 import { getLogger } from "../async/log.ts";
@@ -299,7 +300,7 @@ export class PodSync {
           container,
           error,
         });
-        const message = error instanceof Error ? error.message : String(error);
+        const message = messageOf(error);
         record("Warning", "FailedKillPod", `error killing pod: ${message}`);
       } finally {
         if (this.#stopping.get(container) === graceSeconds) {

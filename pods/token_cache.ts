@@ -1,3 +1,4 @@
+import { messageOf } from "../async/message_of.ts";
 import type { AbortOptions } from "../async/abort.ts";
 import { delay } from "../async/delay.ts";
 import { getLogger } from "../async/log.ts";
@@ -101,7 +102,7 @@ export class TokenCache {
         this.#wait(uid, key, retryAfter);
         return cached;
       }
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new Error(`failed to fetch token: ${why}`, { cause: error });
     }
   }

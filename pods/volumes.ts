@@ -1,3 +1,4 @@
+import { messageOf } from "../async/message_of.ts";
 import type { AbortOptions } from "../async/abort.ts";
 import { bytes } from "../k8s/quantity.ts";
 import type { Container, Pod, Volume } from "../k8s/types.ts";
@@ -78,7 +79,7 @@ async function resolveVolume(
       await filesVolume(volume, pod, context);
   } catch (error) {
     context.signal.throwIfAborted();
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new MountError(volume.name, why, { cause: error });
   }
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { PodStatus } from "../k8s/types.ts";
+import { needing } from "./needing.ts";
 import { ProviderBench, type ProviderUnderTest } from "./provider_bench.ts";
 
 /** Options of {@linkcode testProvider}. */
@@ -24,10 +25,8 @@ export function testProvider(
     throw new RangeError(`Cannot skip unknown cases: ${unknown.join(", ")}`);
   }
   for (const [claim, run] of Object.entries(cases)) {
-    const reason = skip[claim];
     Deno.test({
-      name: `${name} ${claim}${reason === undefined ? "" : ` (${reason})`}`,
-      ignore: reason !== undefined,
+      ...needing(skip[claim], `${name} ${claim}`),
       fn: async () => {
         await using bench = new ProviderBench(await setup());
         await run(bench);

@@ -1,3 +1,4 @@
+import { messageOf } from "../../async/message_of.ts";
 import { GuestFailure } from "./guest_failure.ts";
 import type { GuestSpec } from "./guest_spec.ts";
 import { limitMemory } from "./memory_limit.ts";
@@ -81,7 +82,7 @@ async function compile(
 }
 
 function startError(path: string, cause: unknown): GuestFailure {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = messageOf(cause);
   return new GuestFailure("StartError", `Cannot run ${path}: ${why}`, {
     cause,
   });

@@ -1,3 +1,4 @@
+import { messageOf } from "../../async/message_of.ts";
 import { join } from "node:path";
 import { getLogger } from "../../async/log.ts";
 import { RuntimeError } from "../errors.ts";
@@ -213,8 +214,4 @@ function guestEnv(
 
 function reportPath(dir: string): string {
   return join(dir, "report.json");
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,3 +1,4 @@
+import { messageOf } from "../../async/message_of.ts";
 import { ChildStdin, emptyInput } from "./child_stdin.ts";
 import type { Descriptor, GuestInput, GuestOutput } from "./descriptors.ts";
 import { findHostFiles } from "./find_host_files.ts";
@@ -99,7 +100,7 @@ function openDirectories(
         preopened: guestPath,
       };
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       const message = `Cannot open directory ${guestPath}: ${why}`;
       throw new GuestFailure("StartError", message, { cause });
     }
