@@ -9,7 +9,7 @@ import type { ApiCredentials } from "./k8s/credentials.ts";
 import { EventRecorder } from "./k8s/events.ts";
 import { apiPath } from "./k8s/paths.ts";
 import { Reflector } from "./k8s/reflector.ts";
-import type { Pod, Taint } from "./k8s/types.ts";
+import type { Node, Pod, Taint } from "./k8s/types.ts";
 import type { KubeletContext } from "./kubelet/context.ts";
 import { type KubeletServer, startKubeletServer } from "./kubelet/server.ts";
 import {
@@ -65,16 +65,28 @@ export async function startAgent(
   });
   const events = new EventRecorder(client, { host: nodeName });
   await using objects = new ClusterObjects(client);
-  const agentNode = { current: () => ({ ips: [ip], allocatable: {} }) };
+  const registered: { node?: () => Node | undefined } = {};
   const pods = podProvider(provider, {
     objects,
     events,
-    node: () => agentNode.current(),
+    node: () => ({
+      ips: [ip],
+      allocatable: registered.node?.()?.status?.allocatable ?? {},
+    }),
   });
-  await using server = await serveKubelet(
-    { nodeName, backend: pods, ...podLookup(store) },
-    { ...options, ip, client, signal },
-  );
+  const context: KubeletContext = {
+    nodeName,
+    backend: pods,
+    node: () => registered.node?.(),
+    ...podLookup(store),
+    ...nodeStats(provider),
+  };
+  await using server = await serveKubelet(context, {
+    ...options,
+    ip,
+    client,
+    signal,
+  });
   const agentId = await readAgentId(stateDir);
   const ready = store.synced({ signal: group.signal });
   group.spawn((signal) => store.run({ signal }));
@@ -88,10 +100,7 @@ export async function startAgent(
     annotations: {},
     taints: options.taints,
   }, { client, provider, agentId, ready, signal: group.signal });
-  agentNode.current = () => ({
-    ips: [ip],
-    allocatable: node.node()?.status?.allocatable ?? {},
-  });
+  registered.node = () => node.node();
   log.info("Registered node", { node: nodeName, ip, port: server.port });
   if (pods instanceof PodEngine) group.spawn((signal) => pods.run({ signal }));
   group.spawn((signal) =>
@@ -124,15 +133,21 @@ function podProvider(
 /** Finds pods by name; of two with one name, the one that was created last. */
 function podLookup(
   store: Reflector<Pod>,
-): Pick<KubeletContext, "findPod" | "pods"> {
+): Pick<KubeletContext, "findPod" | "pods" | "podsSynced"> {
   const createdAt = ({ metadata }: Pod) => metadata?.creationTimestamp ?? "";
   return {
+    podsSynced: () => store.lastSyncedAt !== undefined,
     pods: () => store.list(),
     findPod: (namespace, name) =>
       [...store.list()].filter(({ metadata }) =>
         metadata?.namespace === namespace && metadata.name === name
       ).toSorted((a, b) => createdAt(a) < createdAt(b) ? 1 : -1)[0],
   };
+}
+
+function nodeStats(provider: Provider): Pick<KubeletContext, "nodeStats"> {
+  if (provider.nodeStats === undefined) return {};
+  return { nodeStats: provider.nodeStats.bind(provider) };
 }
 
 async function serveKubelet(

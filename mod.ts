@@ -24,8 +24,10 @@ export {
   type ProgramRuntimeOptions,
 } from "./providers/program_runtime.ts";
 export type {
+  FilesystemSample,
   Health,
   NodeFacts,
+  NodeSample,
   Provider,
   Refusal,
 } from "./providers/provider.ts";

@@ -23,7 +23,7 @@ import type {
   Volume,
 } from "kubernetes-types/core/v1";
 import type { Lease } from "kubernetes-types/coordination/v1";
-import type { ObjectMeta } from "kubernetes-types/meta/v1";
+import type { ObjectMeta, Status } from "kubernetes-types/meta/v1";
 
 export type {
   ConfigMap,
@@ -44,6 +44,7 @@ export type {
   PodStatus,
   Secret,
   Service,
+  Status,
   Taint,
   Volume,
 };

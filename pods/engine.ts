@@ -37,6 +37,7 @@ export class PodEngine implements PodProvider {
 
   readonly exec?: NonNullable<PodProvider["exec"]>;
   readonly attach?: NonNullable<PodProvider["attach"]>;
+  readonly portForward?: NonNullable<PodProvider["portForward"]>;
   readonly stats?: NonNullable<PodProvider["stats"]>;
 
   constructor(context: EngineContext) {
@@ -46,6 +47,9 @@ export class PodEngine implements PodProvider {
     // A capability of the runtime is one of the engine, and of nothing else.
     if (runtime.exec) this.exec = runtime.exec.bind(runtime);
     if (runtime.attach) this.attach = runtime.attach.bind(runtime);
+    if (runtime.portForward) {
+      this.portForward = runtime.portForward.bind(runtime);
+    }
     if (runtime.stats) this.stats = runtime.stats.bind(runtime);
   }
 

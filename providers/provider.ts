@@ -1,7 +1,7 @@
 import type { AbortOptions } from "../async/abort.ts";
 import type { Pod } from "../k8s/types.ts";
 import type { PodProvider } from "./pod_provider.ts";
-import type { ContainerRuntime } from "./runtime.ts";
+import type { ContainerRuntime, InterfaceSample } from "./runtime.ts";
 
 /** What a node has and is, read live. */
 export interface NodeFacts {
@@ -43,6 +43,31 @@ export interface Refusal {
   readonly message: string;
 }
 
+/** How full a file system is, in bytes and files. */
+export interface FilesystemSample {
+  readonly capacityBytes: number;
+  readonly availableBytes: number;
+  readonly usedBytes: number;
+  readonly inodes?: number;
+  readonly inodesFree?: number;
+}
+
+/** What the machine behind a node uses, at one moment. What a provider cannot tell is absent. */
+export interface NodeSample {
+  readonly at: Date;
+  /** When the machine, or the provider, started. */
+  readonly startedAt: Date;
+  /** CPU time used since then, in nanoseconds. */
+  readonly cpuNanos: number;
+  /** Memory that cannot be reclaimed (the working set), in bytes. */
+  readonly memoryBytes: number;
+  readonly memoryAvailableBytes?: number;
+  readonly memoryUsageBytes?: number;
+  /** Where volumes and logs are. */
+  readonly filesystem?: FilesystemSample;
+  readonly interfaces?: readonly InterfaceSample[];
+}
+
 /** One kind of node: describes it, and runs containers or whole pods on it. */
 export type Provider =
   & AsyncDisposable
@@ -52,6 +77,8 @@ export type Provider =
     /** Capacity, architecture, versions: read anew at each call. */
     describeNode(options: AbortOptions): Promise<NodeFacts>;
     checkHealth(options: AbortOptions): Promise<Health>;
+    /** What the node uses now, read anew at each call. */
+    nodeStats?(options: AbortOptions): Promise<NodeSample>;
     /** The fields of this pod that the provider cannot honour, beyond what farlet itself refuses. */
     refusals?(pod: Pod): readonly Refusal[];
   }

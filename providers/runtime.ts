@@ -169,11 +169,34 @@ export interface LogOptions {
   readonly stream?: "stdout" | "stderr";
 }
 
-/** The standard streams of a process in a container. */
+/** The size of a terminal, in characters. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/**
+ * The standard streams of a process in a container. A runtime never reads ahead of `stdin` or
+ * writes ahead of the outputs beyond a bounded amount, and closes none of the outputs.
+ */
 export interface ProcessStreams {
+  /** Ends when there is no more input. */
   readonly stdin?: ReadableStream<Uint8Array>;
   readonly stdout?: WritableStream<Uint8Array>;
+  /** Absent with a terminal, which has one output. */
   readonly stderr?: WritableStream<Uint8Array>;
+  /** Whether the process gets a terminal; false unless given. */
+  readonly tty?: boolean;
+  /** The size of the terminal, at first and whenever it changes. */
+  readonly resize?: ReadableStream<TerminalSize>;
+}
+
+/** An open connection to a port of a pod. */
+export interface PortConnection {
+  /** Ends when the pod's side has ended. */
+  readonly readable: ReadableStream<Uint8Array>;
+  /** Closing it ends our side only; aborting it drops the connection. */
+  readonly writable: WritableStream<Uint8Array>;
 }
 
 /** An image that is at the runtime's hand. */
@@ -183,15 +206,59 @@ export interface LocalImage {
   readonly sizeBytes?: number;
 }
 
-/** What one container uses, at one moment. */
+/** What one container uses, at one moment. What a runtime cannot tell is absent. */
 export interface ContainerSample {
   readonly podUid: string;
   readonly container: string;
   readonly at: Date;
+  /** When this run started. */
+  readonly startedAt: Date;
   /** CPU time used since the start of this run, in nanoseconds. */
   readonly cpuNanos: number;
-  /** Memory that cannot be reclaimed, in bytes. */
+  /** Memory that cannot be reclaimed (the working set), in bytes. */
   readonly memoryBytes: number;
+  /** All memory that counts as the container's, also what can be reclaimed, in bytes. */
+  readonly memoryUsageBytes?: number;
+  readonly memoryRssBytes?: number;
+  /** What the container wrote to its own file system, in bytes. */
+  readonly rootfsBytes?: number;
+  readonly logBytes?: number;
+}
+
+/** How full a volume of a pod is. What a runtime cannot tell is absent. */
+export interface VolumeSample {
+  readonly podUid: string;
+  readonly volume: string;
+  readonly at: Date;
+  readonly usedBytes: number;
+  readonly capacityBytes?: number;
+  readonly availableBytes?: number;
+  readonly inodesUsed?: number;
+}
+
+/** What a network interface has carried since it exists. */
+export interface InterfaceSample {
+  readonly name: string;
+  readonly rxBytes: number;
+  readonly rxErrors: number;
+  readonly txBytes: number;
+  readonly txErrors: number;
+}
+
+/** What the network of a pod has carried. */
+export interface NetworkSample {
+  readonly podUid: string;
+  readonly at: Date;
+  readonly interfaces: readonly InterfaceSample[];
+}
+
+/** What everything that runs uses now. */
+export interface RuntimeStats {
+  /** Running containers only. */
+  readonly containers: readonly ContainerSample[];
+  readonly volumes?: readonly VolumeSample[];
+  /** Pods with a network of their own. */
+  readonly networks?: readonly NetworkSample[];
 }
 
 /**
@@ -199,19 +266,35 @@ export interface ContainerSample {
  * capability that the provider lacks: the kubelet API answers 501 for it.
  */
 export interface ContainerAccess {
-  /** Runs a command in a container and resolves its exit code. */
+  /**
+   * Runs a command in a running container and resolves its exit code, once all of its output has
+   * been written; 128 + the signal's number when a signal ended it. Aborting ends the command.
+   * Rejects when it cannot be started: `Deno.errors.NotFound` for a container that does not run.
+   */
   exec?(
     ref: ContainerRef,
     command: readonly string[],
     options: ProcessStreams & AbortOptions,
   ): Promise<number>;
-  /** Connects to the streams of the container's own process; resolves when it or they end. */
+  /**
+   * Connects to the streams of the container's own process; resolves when the process has ended.
+   * Aborting lets go of it. Rejects with `Deno.errors.NotFound` for a container that does not run.
+   */
   attach?(
     ref: ContainerRef,
     options: ProcessStreams & AbortOptions,
   ): Promise<void>;
-  /** What the running containers use now. */
-  stats?(options: AbortOptions): Promise<readonly ContainerSample[]>;
+  /**
+   * Connects to a TCP port of a pod. Rejects with `Deno.errors.ConnectionRefused` when nothing
+   * listens there, `Deno.errors.NotFound` for a pod that does not run. Aborting drops it.
+   */
+  portForward?(
+    podUid: string,
+    port: number,
+    options: AbortOptions,
+  ): Promise<PortConnection>;
+  /** What runs here, and what it uses now. */
+  stats?(options: AbortOptions): Promise<RuntimeStats>;
 }
 
 /**

@@ -25,7 +25,16 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "providers/wasm": ["providers/*", "k8s/", "async/"],
   "pods": ["providers/*", "k8s/", "async/"],
   "node": ["providers/*", "k8s/", "async/"],
-  "kubelet": ["pods/", "providers/*", "k8s/", "async/"],
+  "kubelet": [
+    "kubelet/streaming/",
+    "kubelet/stats/",
+    "pods/",
+    "providers/*",
+    "k8s/",
+    "async/",
+  ],
+  "kubelet/streaming": ["kubelet/*", "providers/*", "k8s/", "async/"],
+  "kubelet/stats": ["kubelet/*", "pods/", "providers/*", "k8s/", "async/"],
 };
 
 /** Who may import a package: one file or folder, or the exceptions that are listed with a reason. */

@@ -13,6 +13,7 @@ import type {
   ObservedPod,
   PodIdentity,
   ProcessStreams,
+  RuntimeStats,
   SandboxSpec,
   VolumeSpec,
 } from "../runtime.ts";
@@ -249,7 +250,7 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
     await run.ended;
   }
 
-  async stats(_options: AbortOptions): Promise<readonly ContainerSample[]> {
+  async stats(_options: AbortOptions): Promise<RuntimeStats> {
     const samples: ContainerSample[] = [];
     for (const [podUid, pod] of this.#pods) {
       for (const { record, guest, exit } of allRuns(pod)) {
@@ -257,10 +258,14 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
         const usage = await processUsage(guest.pid);
         if (usage === undefined) continue;
         const at = new Date();
-        samples.push({ podUid, container: record.name, at, ...usage });
+        const startedAt = new Date(record.startedAt);
+        samples.push({
+          ...{ podUid, container: record.name, at, startedAt },
+          ...usage,
+        });
       }
     }
-    return samples;
+    return { containers: samples };
   }
 
   #pod(uid: string): Pod {

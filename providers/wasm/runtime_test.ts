@@ -151,7 +151,7 @@ Deno.test("WasmRuntime runs twenty guests at once, each on its own", async () =>
     assert.equal((await bench.exit(name)).code, i);
     assert.equal(await bench.logs({}, name), `${name}\n`);
   }
-  const samples = await bench.runtime.stats(bench.options);
+  const { containers: samples } = await bench.runtime.stats(bench.options);
   assert.deepEqual(samples.map(({ container }) => container), ["c7"]);
   assert.ok((samples[0]?.cpuNanos ?? 0) > 10_000_000);
   assert.ok((samples[0]?.memoryBytes ?? 0) > 2 ** 20);
