@@ -20,7 +20,10 @@ export async function abortable<T>(
   promise: Promise<T>,
   { signal }: AbortOptions,
 ): Promise<T> {
-  signal.throwIfAborted();
+  if (signal.aborted) {
+    promise.catch(() => undefined); // Nobody waits for it any more.
+    throw signal.reason;
+  }
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });

@@ -8,10 +8,13 @@ const newline = 0x0a;
 const space = 0x20;
 const full = 0x46;
 const partial = 0x50;
-/** `2026-01-31T12:00:00.123000000Z` */
-const timeLength = 30;
-/** The time, ` stdout`, ` F` and a space. */
-const headLength = 40;
+/** The parts of the heads that {@linkcode RecordCutter} writes, in bytes. */
+export const ownHead = {
+  /** `2026-01-31T12:00:00.123000000Z` */
+  time: 30,
+  /** The time, ` stdout`, ` F` and a space. */
+  length: 40,
+} as const;
 
 /**
  * Cuts the output of one stream into records of the CRI log format, `TIME STREAM F|P TEXT`.
@@ -60,7 +63,7 @@ export class RecordCutter {
   /** The record of a last line without an end, if there is one; the stream is over. */
   end(at: Date): Uint8Array<ArrayBuffer> {
     if (this.#pendingLength === 0) return new Uint8Array();
-    const out = new Uint8Array(headLength + this.#pendingLength + 1);
+    const out = new Uint8Array(ownHead.length + this.#pendingLength + 1);
     const used = this.#put(out, 0, recordHeads(this.#stream, at).partial);
     out[used] = newline;
     return out;
@@ -71,11 +74,11 @@ export class RecordCutter {
     out.set(head, used);
     out.set(
       this.#pending.subarray(0, this.#pendingLength),
-      used + headLength,
+      used + ownHead.length,
     );
     const length = this.#pendingLength;
     this.#pendingLength = 0;
-    return used + headLength + length;
+    return used + ownHead.length + length;
   }
 
   #bound(chunk: Uint8Array): number {
@@ -87,80 +90,7 @@ export class RecordCutter {
     ) records++;
     const text = this.#pendingLength + chunk.length;
     records += Math.ceil(text / longestText);
-    return text + records * (headLength + 1);
-  }
-}
-
-/** Which records {@linkcode RecordFilter} keeps and how it writes them. */
-export interface RecordOptions {
-  readonly timestamps: boolean;
-  readonly since?: Date;
-  readonly stream?: LogStream;
-}
-
-/** Turns records of the CRI log format back into the lines that people read. */
-export class RecordFilter {
-  readonly #options: RecordOptions;
-  readonly #sinceText: Uint8Array | undefined;
-  /** Records are in the order of their times, so the first that is late enough ends the search. */
-  #sinceReached: boolean;
-  /** Whether the text written last lacks the end of its line. */
-  #midLine = false;
-
-  constructor(options: RecordOptions) {
-    this.#options = options;
-    this.#sinceReached = options.since === undefined;
-    this.#sinceText = options.since && recordTime(options.since);
-  }
-
-  /**
-   * Replaces the records in `buffer`, up to `length`, by their lines, in place.
-   *
-   * `read` bytes were complete records; `written` bytes at the start of `buffer` are lines now.
-   */
-  apply(
-    buffer: Uint8Array,
-    length: number,
-  ): { readonly read: number; readonly written: number } {
-    let read = 0;
-    let written = 0;
-    for (;;) {
-      const end = buffer.indexOf(newline, read);
-      if (end === -1 || end >= length) return { read, written };
-      const start = read;
-      read = end + 1;
-      const head = isOwnRecord(buffer, start, end)
-        ? undefined
-        : parseRecord(buffer, start, end);
-      if (head === undefined && !isOwnRecord(buffer, start, end)) continue;
-      if (!this.#keeps(buffer, start, head)) continue;
-      if (this.#options.timestamps && !this.#midLine) {
-        const time = (head?.timeLength ?? timeLength) + 1;
-        buffer.copyWithin(written, start, start + time);
-        written += time;
-      }
-      const text = head?.text ?? start + headLength;
-      const whole = head?.full ?? buffer[start + 38] === full;
-      const stop = whole ? end + 1 : end;
-      buffer.copyWithin(written, text, stop);
-      written += stop - text;
-      this.#midLine = !whole;
-    }
-  }
-
-  #keeps(
-    buffer: Uint8Array,
-    start: number,
-    head: RecordHead | undefined,
-  ): boolean {
-    const { stream, since } = this.#options;
-    if (stream !== undefined) {
-      if ((head?.stream ?? ownStream(buffer, start)) !== stream) return false;
-    }
-    if (since === undefined || this.#sinceText === undefined) return true;
-    if (head !== undefined) return head.at().getTime() >= since.getTime();
-    this.#sinceReached ||= atLeast(buffer, start, this.#sinceText);
-    return this.#sinceReached;
+    return text + records * (ownHead.length + 1);
   }
 }
 
@@ -199,25 +129,6 @@ export function parseRecord(
   };
 }
 
-/** Whether the record has the fixed-width head that {@linkcode RecordCutter} writes. */
-function isOwnRecord(buffer: Uint8Array, start: number, end: number): boolean {
-  return end >= start + headLength && buffer[start + 29] === 0x5a &&
-    buffer[start + 30] === space && buffer[start + 37] === space &&
-    buffer[start + 39] === space;
-}
-
-function ownStream(buffer: Uint8Array, start: number): LogStream {
-  return buffer[start + 34] === 0x6f ? "stdout" : "stderr";
-}
-
-function atLeast(buffer: Uint8Array, start: number, text: Uint8Array): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const difference = (buffer[start + i] ?? 0) - (text[i] ?? 0);
-    if (difference !== 0) return difference > 0;
-  }
-  return true;
-}
-
 function recordHeads(stream: LogStream, at: Date) {
   const time = new TextDecoder().decode(recordTime(at));
   const encoder = new TextEncoder();
@@ -227,7 +138,7 @@ function recordHeads(stream: LogStream, at: Date) {
   };
 }
 
-/** RFC 3339 with nanoseconds, always as long as {@linkcode timeLength}. */
-function recordTime(at: Date): Uint8Array {
+/** RFC 3339 with nanoseconds, always {@linkcode ownHead}`.time` bytes long. */
+export function recordTime(at: Date): Uint8Array {
   return new TextEncoder().encode(`${at.toISOString().slice(0, -1)}000000Z`);
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { longestText, RecordCutter, RecordFilter } from "./log_line.ts";
+import { longestText, RecordCutter } from "./log_line.ts";
+import { RecordFilter } from "./record_filter.ts";
 
 const at = new Date("2026-01-31T12:00:00.123Z");
 const time = "2026-01-31T12:00:00.123000000Z";
@@ -22,7 +23,7 @@ function filtered(
   records: Uint8Array,
 ): { lines: string; read: number } {
   const buffer = records.slice();
-  const { read, written } = filter.apply(buffer, buffer.length);
+  const { read, written } = filter.apply(buffer, 0, buffer.length, buffer);
   return { lines: text(buffer.subarray(0, written)), read };
 }
 
@@ -69,7 +70,12 @@ Deno.test("RecordCutter and RecordFilter give back any bytes, cut anywhere", () 
       const filter = new RecordFilter({ timestamps: false });
       const out = records.map((record) => {
         const buffer = record.slice();
-        const { read, written } = filter.apply(buffer, buffer.length);
+        const { read, written } = filter.apply(
+          buffer,
+          0,
+          buffer.length,
+          buffer,
+        );
         assert.equal(read, record.length);
         return buffer.subarray(0, written);
       });
@@ -82,14 +88,26 @@ Deno.test("RecordCutter and RecordFilter give back any bytes, cut anywhere", () 
   );
 });
 
-Deno.test("RecordFilter reads no further than the last complete record", () => {
-  const filter = new RecordFilter({ timestamps: false });
-  const first = `${time} stdout F one\n`;
-  const { lines, read } = filtered(
-    filter,
-    bytes(`${first}${time} stdout F tw`),
+Deno.test("RecordFilter goes on where a full output stopped it", () => {
+  const records = bytes(
+    `${time} stdout P a\n${time} stdout F b\nno record\n${time} stderr F \n`,
   );
-  assert.deepEqual({ lines, read }, { lines: "one\n", read: first.length });
+  for (const timestamps of [true, false]) {
+    const want = filtered(new RecordFilter({ timestamps }), records).lines;
+    for (let room = 1; room < 80; room++) {
+      const filter = new RecordFilter({ timestamps });
+      const output = new Uint8Array(room);
+      let lines = "";
+      for (let at = 0; at < records.length;) {
+        const { read, written } = filter.apply(
+          ...[records, at, records.length, output] as const,
+        );
+        lines += text(output.subarray(0, written));
+        at = read;
+      }
+      assert.equal(lines, want);
+    }
+  }
 });
 
 Deno.test("RecordFilter writes one timestamp for a line in several records", () => {

@@ -1,0 +1,156 @@
+import {
+  type LogStream,
+  ownHead,
+  parseRecord,
+  recordTime,
+} from "./log_line.ts";
+
+const newline = 0x0a;
+const space = 0x20;
+const full = 0x46;
+const dash = 0x2d;
+const colon = 0x3a;
+const dot = 0x2e;
+const letterT = 0x54;
+const letterZ = 0x5a;
+
+/** Which records {@linkcode RecordFilter} keeps and how it writes them. */
+export interface RecordOptions {
+  readonly timestamps: boolean;
+  readonly since?: Date;
+  readonly stream?: LogStream;
+}
+
+/** How far {@linkcode RecordFilter} has come. */
+export interface FilterProgress {
+  /** The next byte of the input to go on with; it may be inside a record. */
+  readonly read: number;
+  /** The end of what was written to the output. */
+  readonly written: number;
+}
+
+/**
+ * Turns records of the CRI log format back into the lines that people read.
+ *
+ * It looks at each byte once, in plain loops: for lines of usual length that is twice as fast as
+ * searching and copying with the methods of typed arrays.
+ */
+export class RecordFilter {
+  readonly #options: RecordOptions;
+  readonly #sinceText: Uint8Array | undefined;
+  /** Records are in the order of their times, so the first that is late enough ends the search. */
+  #sinceReached: boolean;
+  /** Whether the text written last lacks the end of its line. */
+  #midLine = false;
+
+  // Where it stopped within a record when the output was full.
+  #timeLeft = 0;
+  #skip = 0;
+  #inText = false;
+  #whole = false;
+
+  constructor(options: RecordOptions) {
+    this.#options = options;
+    this.#sinceReached = options.since === undefined;
+    this.#sinceText = options.since && recordTime(options.since);
+  }
+
+  /**
+   * Writes the lines of the records in `input` between `from` and `to`, where a record must end,
+   * to `output` from its start until that is full. Output and input may be the same array.
+   */
+  apply(
+    input: Uint8Array,
+    from: number,
+    to: number,
+    output: Uint8Array,
+  ): FilterProgress {
+    const room = output.length;
+    let read = from;
+    let written = 0;
+    while (read < to && written < room) {
+      if (!this.#inText) {
+        if (!this.#begin(input, read, to)) {
+          read = input.indexOf(newline, read) + 1;
+          continue;
+        }
+      }
+      while (this.#timeLeft > 0 && written < room) {
+        output[written++] = input[read++] ?? 0;
+        this.#timeLeft--;
+      }
+      if (this.#timeLeft > 0) break;
+      read += this.#skip;
+      this.#skip = 0;
+      let byte = 0;
+      while (written < room && byte !== newline) {
+        byte = input[read++] ?? newline;
+        output[written++] = byte;
+      }
+      if (byte !== newline) break;
+      if (!this.#whole) written--;
+      this.#midLine = !this.#whole;
+      this.#inText = false;
+    }
+    return { read, written };
+  }
+
+  /** Reads the head of the record at `start`; whether its text is to be written. */
+  #begin(input: Uint8Array, start: number, to: number): boolean {
+    const { timestamps, stream, since } = this.#options;
+    if (!isOwnRecord(input, start, to)) return this.#beginForeign(input, start);
+    if (stream !== undefined && ownStream(input, start) !== stream) {
+      return false;
+    }
+    if (since !== undefined && this.#sinceText !== undefined) {
+      this.#sinceReached ||= atLeast(input, start, this.#sinceText);
+      if (!this.#sinceReached) return false;
+    }
+    this.#timeLeft = timestamps && !this.#midLine ? ownHead.time + 1 : 0;
+    this.#skip = ownHead.length - this.#timeLeft;
+    this.#whole = input[start + 38] === full;
+    this.#inText = true;
+    return true;
+  }
+
+  /** The same for a record that another program wrote, or that is none. */
+  #beginForeign(input: Uint8Array, start: number): boolean {
+    const { timestamps, stream, since } = this.#options;
+    const head = parseRecord(input, start, input.indexOf(newline, start));
+    if (head === undefined) return false;
+    if (stream !== undefined && head.stream !== stream) return false;
+    if (since !== undefined && head.at().getTime() < since.getTime()) {
+      return false;
+    }
+    this.#timeLeft = timestamps && !this.#midLine ? head.timeLength + 1 : 0;
+    this.#skip = head.text - start - this.#timeLeft;
+    this.#whole = head.full;
+    this.#inText = true;
+    return true;
+  }
+}
+
+/**
+ * Whether the record has the fixed-width head that `RecordCutter` writes. All of its fixed bytes
+ * are looked at: in shorter lines of other writers they are elsewhere.
+ */
+function isOwnRecord(input: Uint8Array, start: number, to: number): boolean {
+  if (start + ownHead.length >= to) return false;
+  return input[start + 4] === dash && input[start + 7] === dash &&
+    input[start + 10] === letterT && input[start + 13] === colon &&
+    input[start + 16] === colon && input[start + 19] === dot &&
+    input[start + 29] === letterZ && input[start + 30] === space &&
+    input[start + 37] === space && input[start + 39] === space;
+}
+
+function ownStream(input: Uint8Array, start: number): LogStream {
+  return input[start + 34] === 0x6f ? "stdout" : "stderr";
+}
+
+function atLeast(input: Uint8Array, start: number, text: Uint8Array): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const difference = (input[start + i] ?? 0) - (text[i] ?? 0);
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
+}
