@@ -17,11 +17,11 @@ export { type CredentialOptions, loadCredentials } from "./k8s/kubeconfig.ts";
 export type * from "./k8s/types.ts";
 export { RuntimeError } from "./providers/errors.ts";
 export type { PodProvider } from "./providers/pod_provider.ts";
+export type { Program, ProgramHost } from "./providers/program_host.ts";
 export {
-  type Program,
-  type ProgramHost,
   ProgramRuntime,
   type ProgramRuntimeOptions,
+  type ProgramUsage,
 } from "./providers/program_runtime.ts";
 export type {
   FilesystemSample,

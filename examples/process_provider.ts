@@ -1,37 +1,56 @@
 import {
   type NodeFacts,
-  type Program,
+  type ProgramHost,
   ProgramRuntime,
   type Provider,
 } from "../mod.ts";
 
-/** A container is a process of this machine, and its image the path of the program. */
-const runProcess: Program = async (container) => {
-  const { image, args, env, signal, kill, print } = container;
-  const options: Deno.CommandOptions = {
+/** Runs a process of this machine to its end, with the streams and signals of the host. */
+async function runProcess(
+  program: string,
+  args: readonly string[],
+  { env, stdin, stdout, stderr, signal, kill }: ProgramHost,
+): Promise<number> {
+  await using child = new Deno.Command(program, {
     args: [...args],
     env,
+    stdin: stdin ? "piped" : "null",
     stdout: "piped",
     stderr: "piped",
-  };
-  await using child = new Deno.Command(image, options).spawn();
+  }).spawn();
   const ended = new AbortController();
   const status = child.status.finally(() => ended.abort());
   const alive = { signal: ended.signal };
-  signal.addEventListener("abort", () => child.kill("SIGTERM"), alive);
-  kill.addEventListener("abort", () => child.kill("SIGKILL"), alive);
-  const copy = async (stream: "stdout" | "stderr") => {
-    const text = child[stream].pipeThrough(new TextDecoderStream());
-    for await (const chunk of text) print(stream, chunk);
-  };
-  await Promise.all([copy("stdout"), copy("stderr")]);
+  signal.addEventListener("abort", () => send("SIGTERM", child), alive);
+  kill.addEventListener("abort", () => send("SIGKILL", child), alive);
+  // A process that does not read its input to the end is no failure.
+  const input = stdin?.pipeTo(child.stdin, alive).catch(() => {});
+  // What it started itself may hold on to its outputs, also when it was killed.
+  const killed = { signal: kill };
+  await Promise.all([
+    child.stdout.pipeTo(stdout, killed),
+    child.stderr.pipeTo(stderr, killed),
+  ]);
+  await Promise.all([status, input]);
   return (await status).code;
-};
+}
+
+function send(signal: Deno.Signal, child: Deno.ChildProcess): void {
+  try {
+    child.kill(signal);
+  } catch {
+    // It has ended a moment ago.
+  }
+}
 
 /** Pods of plain processes, with everything that farlet knows about pods. */
 export function createProcessProvider(facts: NodeFacts): Provider {
-  const hasImage = (image: string) => image.startsWith("/");
-  const runtime = new ProgramRuntime({ run: runProcess, hasImage });
+  const runtime = new ProgramRuntime({
+    // An image is the path of a program; a command of exec names any program.
+    run: (host) => runProcess(host.image, host.args, host),
+    exec: (host) => runProcess(host.args[0] ?? "", host.args.slice(1), host),
+    hasImage: (image) => image.startsWith("/"),
+  });
   return {
     name: "process",
     runtime,

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { ChangeFeed } from "../async/change_feed.ts";
 import type { AbortOptions } from "../async/abort.ts";
 import type { LogOptions } from "./runtime.ts";
@@ -6,23 +7,39 @@ interface Line {
   readonly at: Date;
   readonly stream: "stdout" | "stderr";
   readonly text: string;
+  readonly bytes: number;
 }
 
 const maxLines = 10_000;
 
-/** A container's log in memory: the last ten thousand lines. */
+const maxBytes = 16 * 2 ** 20;
+
+/** Where a line is cut that does not end, in characters. */
+const longestLine = 65536;
+
+/** A container's log in memory: the last ten thousand lines, or 16 MiB if that is less. */
 export class ProgramLog {
   readonly #lines: Line[] = [];
   readonly #feed = new ChangeFeed<"log">();
   /** The beginning of a line whose end has not been written. */
   readonly #rest = { stdout: "", stderr: "" };
   #dropped = 0;
+  #bytes = 0;
   #ended = false;
+
+  /** How much of the log is kept, in bytes. */
+  get byteLength(): number {
+    return this.#bytes;
+  }
 
   /** Adds text, of any number of lines; the last one need not be whole. */
   append(stream: "stdout" | "stderr", text: string): void {
     const lines = (this.#rest[stream] + text).split(/(?<=\n)/);
     this.#rest[stream] = lines.at(-1)?.endsWith("\n") ? "" : lines.pop() ?? "";
+    if (this.#rest[stream].length > longestLine) {
+      lines.push(this.#rest[stream]);
+      this.#rest[stream] = "";
+    }
     for (const line of lines) this.#add(stream, line);
     this.#feed.notify("log");
   }
@@ -43,10 +60,13 @@ export class ProgramLog {
   }
 
   #add(stream: "stdout" | "stderr", text: string): void {
-    this.#lines.push({ at: new Date(), stream, text });
-    if (this.#lines.length <= maxLines) return;
-    this.#lines.shift();
-    this.#dropped += 1;
+    const bytes = Buffer.byteLength(text);
+    this.#lines.push({ at: new Date(), stream, text, bytes });
+    this.#bytes += bytes;
+    while (this.#lines.length > maxLines || this.#bytes > maxBytes) {
+      this.#bytes -= this.#lines.shift()?.bytes ?? 0;
+      this.#dropped += 1;
+    }
   }
 
   async *#texts(options: LogOptions & AbortOptions): AsyncGenerator<string> {

@@ -5,7 +5,13 @@ import { PodEngine } from "../pods/engine.ts";
 import { FileObjects } from "../pods/file_objects.ts";
 import type { PodProvider } from "../providers/pod_provider.ts";
 import type { Provider } from "../providers/provider.ts";
-import type { LogOptions } from "../providers/runtime.ts";
+import type {
+  ContainerRef,
+  LogOptions,
+  PortConnection,
+  ProcessStreams,
+  RuntimeStats,
+} from "../providers/runtime.ts";
 
 /** What {@linkcode testProvider} tests: a provider, and a program that it can run. */
 export interface ProviderUnderTest extends AsyncDisposable {
@@ -16,6 +22,14 @@ export interface ProviderUnderTest extends AsyncDisposable {
    * `lines COUNT` (`line 1`, `line 2`, …).
    */
   readonly image: string;
+  /**
+   * The words before such arguments in a command of exec: none unless given. `cat` as its last word
+   * copies standard input, unless `inputVerb` names another verb that does.
+   */
+  readonly command?: readonly string[];
+  readonly inputVerb?: string;
+  /** Whether the image understands `listen PORT`: answers on a port with what it is sent. */
+  readonly listens?: boolean;
 }
 
 /** The only object beside the pods. */
@@ -30,7 +44,7 @@ export class ProviderBench implements AsyncDisposable {
   readonly pods: PodProvider;
   readonly options: AbortOptions;
   readonly #image: string;
-  readonly #subject: AsyncDisposable;
+  readonly #subject: ProviderUnderTest;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
 
@@ -118,18 +132,71 @@ export class ProviderBench implements AsyncDisposable {
   async logs(pod: Pod, options: Partial<LogOptions> = {}): Promise<string> {
     const { readLogs } = this.pods;
     assert.ok(readLogs, "the provider has no logs");
-    const ref = { podUid: uidOf(pod), container: "web" };
-    const stream = readLogs.call(this.pods, ref, {
+    const stream = readLogs.call(this.pods, refOf(pod), {
       follow: false,
       previous: false,
       timestamps: false,
       ...options,
-      signal: AbortSignal.any([
-        this.#stop.signal,
-        AbortSignal.timeout(20_000),
-      ]),
+      signal: this.#soon(),
     });
     return await new Response(stream).text();
+  }
+
+  /** Whether the provider has a method that it may lack. */
+  has(capability: "exec" | "attach" | "portForward" | "stats"): boolean {
+    return this.pods[capability] !== undefined;
+  }
+
+  get listens(): boolean {
+    return this.#subject.listens ?? false;
+  }
+
+  /** Runs the arguments by exec in the pod's container, and gives what came of it. */
+  async exec(
+    pod: Pod,
+    args: readonly string[],
+    { signal = this.#soon(), ...streams }:
+      & ProcessStreams
+      & Partial<AbortOptions> = {},
+  ): Promise<ExecResult> {
+    const { command = [], inputVerb = "cat" } = this.#subject;
+    const words = args.map((word) => word === "<stdin>" ? inputVerb : word);
+    const stdout = new Collected();
+    const stderr = new Collected();
+    const code = await this.pods.exec?.(refOf(pod), [...command, ...words], {
+      stdout: stdout.sink,
+      stderr: stderr.sink,
+      ...streams,
+      signal,
+    });
+    // Fails if they are locked or closed.
+    await Promise.all([stdout.sink.close(), stderr.sink.close()]);
+    return { code, stdout: stdout.text, stderr: stderr.text };
+  }
+
+  /** Connects to the container until it ends, and gives what it wrote meanwhile. */
+  async attach(pod: Pod): Promise<string> {
+    const stdout = new Collected();
+    const options = { stdout: stdout.sink, signal: this.#soon() };
+    await this.pods.attach?.(refOf(pod), options);
+    return stdout.text;
+  }
+
+  async portForward(pod: Pod, port: number): Promise<PortConnection> {
+    const options = { signal: this.#soon() };
+    const connection = await this.pods.portForward?.(uidOf(pod), port, options);
+    assert.ok(connection, "the provider has no port-forward");
+    return connection;
+  }
+
+  async stats(): Promise<RuntimeStats> {
+    const stats = await this.pods.stats?.(this.options);
+    assert.ok(stats, "the provider has no stats");
+    return stats;
+  }
+
+  #soon(): AbortSignal {
+    return AbortSignal.any([this.#stop.signal, AbortSignal.timeout(20_000)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -137,6 +204,32 @@ export class ProviderBench implements AsyncDisposable {
     await this.#running;
     await this.#subject[Symbol.asyncDispose]();
   }
+}
+
+/** What a command of exec did; `code` is undefined where there is no exec. */
+export interface ExecResult {
+  readonly code: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Keeps what is written to it. */
+class Collected {
+  readonly sink: WritableStream<Uint8Array>;
+  text = "";
+
+  constructor() {
+    const decoder = new TextDecoder();
+    this.sink = new WritableStream({
+      write: (chunk) => {
+        this.text += decoder.decode(chunk, { stream: true });
+      },
+    });
+  }
+}
+
+function refOf(pod: Pod): ContainerRef {
+  return { podUid: uidOf(pod), container: "web" };
 }
 
 function uidOf({ metadata }: Pod): string {

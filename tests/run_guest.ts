@@ -1,7 +1,7 @@
 import type { GuestReport, GuestSpec } from "../providers/wasm/guest_spec.ts";
 
 /** What to change of a guest that has no variables, directories and input. */
-export type GuestOptions = Partial<Omit<GuestSpec, "args" | "reportPath">>;
+export type GuestOptions = Partial<Omit<GuestSpec, "reportPath">>;
 
 /** How a guest ended, and what it wrote. */
 export interface GuestOutput {

@@ -7,9 +7,13 @@ while [ $# -gt 0 ]; do
     echo) echo "$1" && shift ;;
     err) echo "$1" >&2 && shift ;;
     exit) exit "$1" ;;
-    sleep) sleep "$(echo "$1" | awk '{ print $1 / 1000 }')" && shift ;;
+    sleep)
+      seconds=$(echo "$1" | awk '{ print $1 / 1000 }') && shift
+      # As its last deed it becomes the sleep, which is what a signal must reach.
+      if [ $# -eq 0 ]; then exec sleep "$seconds"; else sleep "$seconds"; fi
+      ;;
     spin) while :; do :; done ;;
-    cat) cat "$1" && shift ;;
+    cat) if [ $# -gt 0 ]; then cat "$1" && shift; else cat; fi ;;
     write) printf %s "$2" > "$1" && shift 2 ;;
     env) printenv "$1" && shift ;;
     lines) seq -f "line %g" "$1" && shift ;;

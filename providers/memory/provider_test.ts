@@ -6,6 +6,7 @@ testProvider("memory provider", () => {
   return Promise.resolve({
     provider,
     image: "program",
+    listens: true,
     [Symbol.asyncDispose]: () => provider[Symbol.asyncDispose](),
   });
 });

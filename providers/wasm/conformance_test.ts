@@ -15,6 +15,8 @@ testProvider("wasm provider", async () => {
   return {
     provider,
     image: `file://${guests}/guest.wasm`,
+    command: ["guest"],
+    inputVerb: "stdin",
     async [Symbol.asyncDispose]() {
       await provider[Symbol.asyncDispose]();
       await Deno.remove(dir, { recursive: true });

@@ -45,10 +45,26 @@ export interface DirectoryEntry {
   readonly type: number;
 }
 
+/** The guest's standard input. */
+export interface GuestStandardInput {
+  readonly kind: "input";
+  readonly input: GuestInput;
+  /** Whether the guest takes it for a terminal; false unless given. */
+  readonly terminal?: boolean;
+  nonBlocking: boolean;
+}
+
+/** One of the guest's standard outputs. */
+export interface GuestStandardOutput {
+  readonly kind: "output";
+  readonly output: GuestOutput;
+  readonly terminal?: boolean;
+}
+
 /** What a guest's file descriptor stands for. */
 export type Descriptor =
-  | { readonly kind: "input"; readonly input: GuestInput; nonBlocking: boolean }
-  | { readonly kind: "output"; readonly output: GuestOutput }
+  | GuestStandardInput
+  | GuestStandardOutput
   | OpenFile
   | OpenDirectory;
 

@@ -1,20 +1,13 @@
 import { abortable, type AbortOptions } from "../../async/abort.ts";
 import { delay } from "../../async/delay.ts";
 import { getLogger } from "../../async/log.ts";
+import { attachTo } from "../attach.ts";
 import type { LogFile } from "../log_file.ts";
 import type { LogStream } from "../log_line.ts";
+import { OutputFan } from "../output_fan.ts";
 import type { ProcessStreams } from "../runtime.ts";
 import type { GuestSpec } from "./guest_spec.ts";
-import { OutputFan } from "./output_fan.ts";
-
-/** How runner processes are started. */
-export interface RunnerLaunch {
-  /** The program and its arguments. */
-  readonly command: readonly string[];
-  readonly cwd: string;
-  /** The whole environment of the runner; the guest's is in its `GuestSpec`. */
-  readonly env: Readonly<Record<string, string>>;
-}
+import { type RunnerLaunch, RunnerProcess } from "./runner_process.ts";
 
 /** How a runner process ended. */
 export interface GuestEnd {
@@ -26,54 +19,34 @@ export interface GuestEnd {
 
 /** One guest in its runner process, whose output goes to a log. */
 export class GuestProcess {
-  readonly #child: Deno.ChildProcess;
-  readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #process: RunnerProcess;
   readonly #output = new OutputFan();
   readonly #hasStdin: boolean;
-  readonly pid: number;
   /** Resolves when the process has ended and all of its output is in the log; never rejects. */
   readonly ended: Promise<GuestEnd>;
 
-  private constructor(child: Deno.ChildProcess, spec: GuestSpec, log: LogFile) {
-    this.#child = child;
-    this.pid = child.pid;
+  private constructor(process: RunnerProcess, spec: GuestSpec, log: LogFile) {
+    this.#process = process;
     this.#hasStdin = spec.stdin;
-    this.#stdin = child.stdin.getWriter();
     this.ended = this.#run(log);
-    this.#send(new TextEncoder().encode(`${JSON.stringify(spec)}\n`));
   }
 
   /** Starts a runner; throws what `Deno.Command` throws when there can be no process. */
   static spawn(
-    { command: [program = "", ...args], cwd, env }: RunnerLaunch,
+    launch: RunnerLaunch,
     spec: GuestSpec,
     log: LogFile,
   ): GuestProcess {
-    const child = new Deno.Command(program, {
-      args,
-      cwd,
-      env: { ...env },
-      // Windows programs do not start without some of its variables.
-      clearEnv: Deno.build.os !== "windows",
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-      // In a process group of its own, Ctrl-C in the agent's terminal is the agent's to handle.
-      detached: true,
-    }).spawn();
-    return new GuestProcess(child, spec, log);
+    return new GuestProcess(RunnerProcess.spawn(launch, spec), spec, log);
+  }
+
+  get pid(): number {
+    return this.#process.pid;
   }
 
   /** Sends a signal; nothing happens once the process has ended. */
   kill(signal: "SIGTERM" | "SIGKILL"): void {
-    try {
-      this.#child.kill(signal);
-    } catch (error) {
-      // Deno reports a child that has ended as either of these.
-      if (error instanceof Deno.errors.NotFound) return;
-      if (error instanceof TypeError) return;
-      throw error;
-    }
+    this.#process.kill(signal);
   }
 
   /**
@@ -101,53 +74,23 @@ export class GuestProcess {
 
   /** Connects streams until the guest ends; what it wrote before is only in the log. */
   async attach(
-    { stdin, stdout, stderr, stdinOnce, signal }:
+    { stdinOnce, ...streams }:
       & ProcessStreams
       & AbortOptions
       & { readonly stdinOnce: boolean },
   ): Promise<void> {
-    const over = new AbortController();
-    const either = AbortSignal.any([signal, over.signal]);
-    const input = stdin &&
-      this.#pipeInput(stdin, { stdinOnce, signal: either });
-    try {
-      const outputs = [
-        stdout && this.#output.pipeTo("stdout", stdout, { signal }),
-        stderr && this.#output.pipeTo("stderr", stderr, { signal }),
-      ];
-      await Promise.all([...outputs, abortable(this.ended, { signal })]);
-    } finally {
-      over.abort();
-      await input;
-    }
-  }
-
-  /** Gives the guest what `stdin` gives until that ends or the signal aborts; never rejects. */
-  async #pipeInput(
-    stdin: ReadableStream<Uint8Array>,
-    { stdinOnce, signal }: AbortOptions & { readonly stdinOnce: boolean },
-  ): Promise<void> {
-    const reader = stdin.getReader();
-    try {
-      while (this.#hasStdin) {
-        const { done, value } = await abortable(reader.read(), { signal });
-        if (!done) await abortable(this.#stdin.write(value), { signal });
-        else if (stdinOnce) return await this.#stdin.close();
-        else return;
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      log().debug("Ended the input of a guest", { pid: this.pid, error });
-    } finally {
-      // The other side may be gone already, which is why this ends.
-      await reader.cancel().catch(() => undefined);
-    }
+    await attachTo({
+      output: this.#output,
+      input: this.#hasStdin ? this.#process.stdin : undefined,
+      stdinOnce,
+      ended: this.ended,
+    }, streams);
   }
 
   async #run(logFile: LogFile): Promise<GuestEnd> {
-    const { stdout, stderr } = this.#child;
-    const [{ code, signal }] = await Promise.all([
-      this.#child.status,
+    const { status, stdout, stderr } = this.#process;
+    const [end] = await Promise.all([
+      status,
       this.#pump("stdout", stdout, logFile),
       this.#pump("stderr", stderr, logFile),
     ]);
@@ -158,11 +101,8 @@ export class GuestProcess {
       log().warn("Could not end a log", { pid: this.pid, error });
     }
     this.#output.end();
-    // The guest may have closed its end, which makes this fail; the pipe is gone either way.
-    await this.#stdin.close().catch(() => undefined);
-    return signal === null
-      ? { code, finishedAt }
-      : { code, signal: code - 128, finishedAt };
+    await this.#process.closeStdin();
+    return { ...end, finishedAt };
   }
 
   /** Never rejects: a guest whose log cannot be written goes on all the same. */
@@ -188,13 +128,6 @@ export class GuestProcess {
     } catch (error) {
       log().warn("Cannot read the output of a guest", { pid: this.pid, error });
     }
-  }
-
-  #send(line: Uint8Array): void {
-    this.#stdin.write(line).catch((error) =>
-      // A runner that dies before it reads its task says why by its exit code.
-      log().debug("A runner did not read its task", { pid: this.pid, error })
-    );
   }
 }
 

@@ -20,10 +20,14 @@ export interface GuestSpec {
   readonly preopens: readonly Preopen[];
   /** Whether the bytes after the first line are the guest's standard input; else it is empty. */
   readonly stdin: boolean;
+  /** Whether a terminal is at the other end of the standard streams; false unless given. */
+  readonly tty?: boolean;
+  /** Whether the arguments are a command, which may name an export to call; see `findEntry`. */
+  readonly exec?: boolean;
   /** At most so much linear memory; growing beyond it ends the guest. */
   readonly memoryLimitBytes?: number;
   /** Where the runner writes a {@linkcode GuestReport}, when there is something to report. */
-  readonly reportPath: string;
+  readonly reportPath?: string;
   /** Process ID of the agent, with which the runner dies. */
   readonly parentPid: number;
 }

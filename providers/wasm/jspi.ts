@@ -5,10 +5,10 @@ export function suspending(
   return new integration.Suspending(call);
 }
 
-/** Calls a guest's function whose imports may suspend it. */
+/** Calls a guest's function whose imports may suspend it; resolves what it returns. */
 export function promising(
   exported: WebAssembly.ExportValue | undefined,
-): () => Promise<void> {
+): () => Promise<unknown> {
   if (typeof exported !== "function") {
     throw new TypeError("Cannot call what is no function");
   }
@@ -25,5 +25,5 @@ const integration = WebAssembly as unknown as {
   ) => WebAssembly.ImportValue;
   readonly promising: (
     exported: WebAssembly.ExportValue,
-  ) => () => Promise<void>;
+  ) => () => Promise<unknown>;
 };

@@ -1,5 +1,7 @@
 import { statfs } from "node:fs/promises";
 import type { NodeFacts } from "../provider.ts";
+import { readMemory } from "./machine_memory.ts";
+import { readText } from "./system_files.ts";
 
 /** Options for {@linkcode readNodeFacts}: what the machine does not know. */
 export interface NodeFactsOptions {
@@ -25,10 +27,7 @@ export async function readNodeFacts(
     bootId: await readText("/proc/sys/kernel/random/boot_id"),
     // Rust's available_parallelism(), which knows affinity and CPU quotas.
     cpuMillis: navigator.hardwareConcurrency * 1000,
-    memoryBytes: Math.min(
-      Deno.systemMemoryInfo().total,
-      await memoryLimit(),
-    ),
+    memoryBytes: (await readMemory()).totalBytes,
     ephemeralStorageBytes: bsize * blocks,
     pods: maxPods,
     instanceType: "wasm",
@@ -49,25 +48,4 @@ export function kubernetesArch(arch: typeof Deno.build.arch): string {
 export function osImage(osRelease: string): string {
   const value = /^PRETTY_NAME=(.*)$/m.exec(osRelease)?.[1] ?? "";
   return value.trim().replace(/^(["'])(.*)\1$/, "$2");
-}
-
-/** The memory limit of the agent's cgroup, version 2 or 1; `Infinity` when there is none. */
-async function memoryLimit(): Promise<number> {
-  const files = [
-    "/sys/fs/cgroup/memory.max",
-    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-  ];
-  const limits = (await Promise.all(files.map(readText)))
-    .filter((text) => /^\d+$/.test(text)).map(Number);
-  return Math.min(Infinity, ...limits);
-}
-
-/** A short file without the newline at its end; empty when it is missing. */
-async function readText(path: string): Promise<string> {
-  try {
-    return (await Deno.readTextFile(path)).trim();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  }
 }

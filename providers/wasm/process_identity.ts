@@ -14,6 +14,10 @@ export interface ProcessUsage {
   readonly cpuNanos: number;
   /** Memory of its own, without files that are mapped. */
   readonly memoryBytes: number;
+  /** All that is resident, mapped files as well. */
+  readonly memoryUsageBytes: number;
+  /** The part of its own memory that is not shared. */
+  readonly memoryRssBytes: number;
 }
 
 /** `USER_HZ`, which is 100 on every Linux that Deno runs on. */
@@ -64,13 +68,19 @@ export async function processUsage(
   const stat = await readStat(pid);
   const status = await readText(`/proc/${pid}/status`);
   if (stat === undefined || status === undefined) return undefined;
-  const kibibytes = ["RssAnon", "RssShmem"].map((name) =>
-    Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, "m").exec(status)?.[1] ?? 0)
-  );
+  const memoryRssBytes = statusBytes(status, "RssAnon");
   return {
     cpuNanos: stat.cpuTicks * nanosPerTick,
-    memoryBytes: kibibytes.reduce((sum, each) => sum + each, 0) * 1024,
+    memoryBytes: memoryRssBytes + statusBytes(status, "RssShmem"),
+    memoryUsageBytes: statusBytes(status, "VmRSS"),
+    memoryRssBytes,
   };
+}
+
+/** A line of `/proc/PID/status` such as `VmRSS:  1672 kB`; 0 where it is missing. */
+function statusBytes(status: string, name: string): number {
+  const line = new RegExp(`^${name}:\\s*(\\d+) kB$`, "m").exec(status);
+  return Number(line?.[1] ?? 0) * 1024;
 }
 
 async function readStat(pid: number) {

@@ -1,5 +1,6 @@
 import type { Health, Provider } from "../provider.ts";
 import { readNodeFacts } from "./node_facts.ts";
+import { readNodeStats } from "./node_stats.ts";
 import { wasmRefusals } from "./refusals.ts";
 import { WasmRuntime, type WasmRuntimeOptions } from "./runtime.ts";
 
@@ -22,6 +23,7 @@ export async function createWasmProvider(
     runtime,
     describeNode: () => readNodeFacts({ stateDir, version, maxPods }),
     checkHealth: () => checkHealth(stateDir),
+    nodeStats: () => readNodeStats(stateDir),
     refusals: (pod) =>
       wasmRefusals(pod, {
         uid: Deno.uid() ?? undefined,

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { LogFile } from "../log_file.ts";
 import type { Exit, ObservedContainer } from "../runtime.ts";
+import type { GuestExecs } from "./guest_execs.ts";
 import type { GuestProcess } from "./guest_process.ts";
 import type { RunRecord } from "./records.ts";
 
@@ -11,11 +12,13 @@ export interface Run {
   readonly dir: string;
   /** Its process, if this agent started it. */
   readonly guest?: GuestProcess;
+  /** The commands beside it, if this agent started it. */
+  readonly execs?: GuestExecs;
   readonly log?: LogFile;
   readonly stdinOnce?: boolean;
   /** Set once, when the run has ended and everything about it was recorded. */
   exit?: Exit;
-  /** Resolves when `exit` is set; never rejects. */
+  /** Resolves when `exit` is set and its commands have ended; never rejects. */
   readonly ended: Promise<void>;
 }
 

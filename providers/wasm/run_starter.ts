@@ -5,7 +5,8 @@ import { RuntimeError } from "../errors.ts";
 import { LogFile } from "../log_file.ts";
 import type { ContainerSpec, Exit } from "../runtime.ts";
 import { describeExit } from "./exit.ts";
-import { GuestProcess, type RunnerLaunch } from "./guest_process.ts";
+import { GuestExecs } from "./guest_execs.ts";
+import { GuestProcess } from "./guest_process.ts";
 import type { GuestReport, GuestSpec } from "./guest_spec.ts";
 import { checkModule, type ModuleCheck } from "./module_check.ts";
 import type { LocatedModule } from "./modules.ts";
@@ -19,6 +20,7 @@ import {
   type StateRecords,
 } from "./records.ts";
 import { logPath, type Run } from "./run.ts";
+import type { RunnerLaunch } from "./runner_process.ts";
 import { readTerminationMessage } from "./termination_message.ts";
 
 /** Starts runs of containers, and records how they end. */
@@ -99,22 +101,19 @@ export class RunStarter {
     // Before the process: an agent that dies now leaves a run, if only an unfinished one.
     await this.#records.writeRun(dir, record);
     const log = await LogFile.create(logPath(dir));
-    const guest = await this.#spawn(
-      {
-        module: module.path,
-        args: guestArgs(spec, module),
-        env: guestEnv(spec, pod),
-        preopens,
-        stdin: spec.stdin,
-        ...(spec.memoryLimitBytes === undefined
-          ? {}
-          : { memoryLimitBytes: spec.memoryLimitBytes }),
-        reportPath: reportPath(dir),
-        parentPid: Deno.pid,
-      },
-      spec,
-      log,
-    );
+    const guestSpec: GuestSpec = {
+      module: module.path,
+      args: guestArgs(spec, module),
+      env: guestEnv(spec, pod),
+      preopens,
+      stdin: spec.stdin,
+      ...(spec.memoryLimitBytes === undefined
+        ? {}
+        : { memoryLimitBytes: spec.memoryLimitBytes }),
+      reportPath: reportPath(dir),
+      parentPid: Deno.pid,
+    };
+    const guest = await this.#spawn(guestSpec, spec, log);
     const full = await this.#recordProcess(dir, record, guest);
     const settled = Promise.withResolvers<void>();
     const run: Run = {
@@ -122,6 +121,7 @@ export class RunStarter {
       dir,
       log,
       guest,
+      execs: new GuestExecs(this.#launch, guestSpec),
       stdinOnce: spec.stdinOnce,
       ended: settled.promise,
     };
@@ -166,6 +166,7 @@ export class RunStarter {
   /** Never rejects: what cannot be recorded is known to this agent all the same. */
   async #finish(run: Run, guest: GuestProcess): Promise<void> {
     const end = await guest.ended;
+    await run.execs?.close();
     const startedAt = new Date(run.record.startedAt);
     let exit: Exit = describeExit({ end, startedAt });
     try {

@@ -3,6 +3,7 @@ import { ChildStdin, emptyInput } from "./child_stdin.ts";
 import type { Descriptor, GuestInput, GuestOutput } from "./descriptors.ts";
 import { findHostFiles } from "./find_host_files.ts";
 import { OpenDirectory } from "./open_directory.ts";
+import { findEntry } from "./guest_entry.ts";
 import { GuestFailure } from "./guest_failure.ts";
 import { GuestMemory } from "./guest_memory.ts";
 import {
@@ -11,7 +12,6 @@ import {
   reportExitCodes,
 } from "./guest_spec.ts";
 import type { HostFiles } from "./host_files.ts";
-import { promising } from "./jspi.ts";
 import { loadModule } from "./load_module.ts";
 import { dieWithParent } from "./parent_death.ts";
 import { wasiImports } from "./wasi.ts";
@@ -33,12 +33,11 @@ export async function runGuest(): Promise<never> {
   const guest = await prepare(spec, spec.stdin ? stdin : emptyInput)
     .catch((error) => endWith(spec, toReport(error, "StartError")));
   try {
-    await guest.run();
+    return Deno.exit(await guest.run() & 0xff);
   } catch (error) {
     const report = guest.outOfMemory() ? outOfMemory : toReport(error, "Trap");
-    endWith(spec, report);
+    return endWith(spec, report);
   }
-  return Deno.exit(0);
 }
 
 /** Where nothing is sent, the end of standard input means that the agent is gone. */
@@ -48,19 +47,19 @@ async function exitAtEnd(stdin: ChildStdin): Promise<never> {
 }
 
 interface Guest {
-  /** Resolves when its `_start` returns; rejects when it traps. */
-  run(): Promise<void>;
+  /** Resolves its exit code when it returns; rejects when it traps. */
+  run(): Promise<number>;
   /** Whether it failed, if it did, because of its memory limit. */
   outOfMemory(): boolean;
 }
 
 async function prepare(spec: GuestSpec, input: GuestInput): Promise<Guest> {
-  const { args, env } = spec;
+  const { args, env, tty: terminal = false } = spec;
   const files = spec.preopens.length > 0 ? findHostFiles() : undefined;
   const descriptors: readonly Descriptor[] = [
-    { kind: "input", input, nonBlocking: false },
-    { kind: "output", output: outputTo(Deno.stdout) },
-    { kind: "output", output: outputTo(Deno.stderr) },
+    { kind: "input", input, nonBlocking: false, terminal },
+    { kind: "output", output: outputTo(Deno.stdout), terminal },
+    { kind: "output", output: outputTo(Deno.stderr), terminal },
     ...openDirectories(spec, files),
   ];
   const loaded = await loadModule(spec);
@@ -76,10 +75,10 @@ async function prepare(spec: GuestSpec, input: GuestInput): Promise<Guest> {
   const instance = await WebAssembly.instantiate(loaded.module, {
     [wasiModuleName]: wasiImports(world),
   });
-  const { memory: exported, _start } = instance.exports;
+  const { memory: exported } = instance.exports;
   if (exported instanceof WebAssembly.Memory) memory.attach(exported);
   const guest: Guest = {
-    run: promising(_start),
+    run: findEntry(instance.exports, spec),
     outOfMemory: () => loaded.outOfMemory(instance),
   };
   return guest;
@@ -136,9 +135,11 @@ function toReport(
 
 /** Tells the agent, and whoever reads the guest's log, how it ended. */
 function endWith(spec: GuestSpec, report: GuestReport): never {
-  Deno.writeTextFileSync(spec.reportPath, JSON.stringify(report), {
-    mode: 0o600,
-  });
+  if (spec.reportPath !== undefined) {
+    Deno.writeTextFileSync(spec.reportPath, JSON.stringify(report), {
+      mode: 0o600,
+    });
+  }
   const what = report.reason === "Trap" ? "wasm trap: " : "";
   const line = `farlet: ${what}${report.message.replaceAll("\n", " ")}\n`;
   try {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { ownProcess } from "../../async/own_process.ts";
-import type { RunnerLaunch } from "./guest_process.ts";
+import type { RunnerLaunch } from "./runner_process.ts";
 
 /** How to start runners: by `command`, or by this program itself. */
 export function runnerLaunch(

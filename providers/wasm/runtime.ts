@@ -6,7 +6,6 @@ import { readLogFile } from "../log_reader.ts";
 import type {
   ContainerRef,
   ContainerRuntime,
-  ContainerSample,
   ContainerSpec,
   LocalImage,
   LogOptions,
@@ -20,11 +19,11 @@ import type {
 import { writeVolumeFiles } from "../volume_dir.ts";
 import { adoptPods, type Pod } from "./adoption.ts";
 import { ModuleStore, notPulled } from "./modules.ts";
-import { processUsage } from "./process_identity.ts";
 import { StateRecords } from "./records.ts";
 import { logPath, observeRuns, type Run } from "./run.ts";
 import { RunStarter } from "./run_starter.ts";
 import { runnerLaunch } from "./runner_launch.ts";
+import { RuntimeUsage } from "./runtime_usage.ts";
 import { StateLock } from "./state_lock.ts";
 
 /** Options for {@linkcode WasmRuntime.open}. */
@@ -51,6 +50,7 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
   readonly #lock: StateLock;
   readonly #pods: Map<string, Pod>;
   readonly #feed = new ChangeFeed<string>();
+  readonly #usage: RuntimeUsage;
 
   private constructor(
     { stateDir, allowLocalModules = [], runnerCommand }: WasmRuntimeOptions,
@@ -64,6 +64,7 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
     const launch = runnerLaunch(stateDir, runnerCommand);
     this.#starter = new RunStarter(records, launch);
     this.#lock = lock;
+    this.#usage = new RuntimeUsage(records);
   }
 
   /** Locks the state directory and takes over what is in it. Fails if another agent has it. */
@@ -85,6 +86,7 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const runs = [...this.#pods.values()].flatMap(allRuns);
     await Promise.all(runs.map(kill));
+    await this.#usage[Symbol.asyncDispose]();
     this.#lock[Symbol.dispose]();
   }
 
@@ -236,36 +238,32 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
     );
   }
 
+  async exec(
+    ref: ContainerRef,
+    command: readonly string[],
+    options: ProcessStreams & AbortOptions,
+  ): Promise<number> {
+    const { record, execs } = this.#runningRun(ref);
+    const module = await this.#modules.find(record.image);
+    if (module?.imageId !== record.imageId) {
+      throw new Error(
+        `Cannot run a command in container "${ref.container}": its module was replaced or removed since it started`,
+      );
+    }
+    return await execs.run(command, options);
+  }
+
   async attach(
     ref: ContainerRef,
     options: ProcessStreams & AbortOptions,
   ): Promise<void> {
-    const run = this.#newestRun(ref);
-    if (run?.guest === undefined || run.exit !== undefined) {
-      throw new Deno.errors.NotFound(
-        `Cannot attach to container "${ref.container}": it does not run`,
-      );
-    }
+    const run = this.#runningRun(ref);
     await run.guest.attach({ ...options, stdinOnce: run.stdinOnce ?? false });
     await run.ended;
   }
 
-  async stats(_options: AbortOptions): Promise<RuntimeStats> {
-    const samples: ContainerSample[] = [];
-    for (const [podUid, pod] of this.#pods) {
-      for (const { record, guest, exit } of allRuns(pod)) {
-        if (guest === undefined || exit !== undefined) continue;
-        const usage = await processUsage(guest.pid);
-        if (usage === undefined) continue;
-        const at = new Date();
-        const startedAt = new Date(record.startedAt);
-        samples.push({
-          ...{ podUid, container: record.name, at, startedAt },
-          ...usage,
-        });
-      }
-    }
-    return { containers: samples };
+  stats(options: AbortOptions): Promise<RuntimeStats> {
+    return this.#usage.sample(this.#pods, options);
   }
 
   #pod(uid: string): Pod {
@@ -274,6 +272,17 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
     throw new RuntimeError(
       "CreateContainerError",
       `Cannot use pod "${uid}": it has no sandbox here`,
+    );
+  }
+
+  #runningRun(ref: ContainerRef) {
+    const run = this.#newestRun(ref);
+    const { guest, execs, exit } = run ?? {};
+    if (run && guest && execs && exit === undefined) {
+      return { ...run, guest, execs };
+    }
+    throw new Deno.errors.NotFound(
+      `Cannot connect to container "${ref.container}": it does not run`,
     );
   }
 

@@ -195,21 +195,3 @@ Deno.test("startContainer() says what is wrong with a module", async () => {
   );
   assert.equal(await bench.container(), undefined);
 });
-
-Deno.test("attach() connects to a running guest", async () => {
-  await using bench = await Bench.open();
-  await bench.start(["sleep", "300", "echo", "hello"], { stdin: true });
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-  const [text] = await Promise.all([
-    new Response(readable).text(),
-    bench.runtime.attach({ podUid: "uid-1", container: "main" }, {
-      stdout: writable,
-      ...bench.options,
-    }),
-  ]);
-  assert.equal(text, "hello\n");
-  await assert.rejects(
-    bench.runtime.attach({ podUid: "uid-1", container: "main" }, bench.options),
-    /does not run/,
-  );
-});

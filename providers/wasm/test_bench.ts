@@ -2,10 +2,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AbortOptions } from "../../async/abort.ts";
 import type {
+  ContainerRef,
   ContainerSpec,
   Exit,
   LogOptions,
   ObservedContainer,
+  ProcessStreams,
 } from "../runtime.ts";
 import { WasmRuntime } from "./runtime.ts";
 
@@ -13,6 +15,31 @@ import { WasmRuntime } from "./runtime.ts";
 export const guests: string = fileURLToPath(
   new URL("../../tests/guests", import.meta.url),
 );
+
+/** The container that a {@linkcode Bench} starts. */
+export const main: ContainerRef = { podUid: "uid-1", container: "main" };
+
+/** What a command did. */
+export interface ExecResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Keeps what is written to it. */
+export class Collected {
+  readonly sink: WritableStream<Uint8Array>;
+  text = "";
+
+  constructor() {
+    const decoder = new TextDecoder();
+    this.sink = new WritableStream({
+      write: (chunk) => {
+        this.text += decoder.decode(chunk, { stream: true });
+      },
+    });
+  }
+}
 
 /** For tests: a runtime over a temporary state directory, with one module that all containers run. */
 export class Bench implements AsyncDisposable {
@@ -127,6 +154,21 @@ export class Bench implements AsyncDisposable {
     uid?: string,
   ): Promise<string> {
     return await new Response(this.readLogs(more, container, uid)).text();
+  }
+
+  /** Runs a command in the container, and gives what came of it. */
+  async exec(
+    command: readonly string[],
+    more: ProcessStreams & Partial<AbortOptions> = {},
+  ): Promise<ExecResult> {
+    const [stdout, stderr] = [new Collected(), new Collected()];
+    const code = await this.runtime.exec(main, command, {
+      stdout: stdout.sink,
+      ...(more.tty ? {} : { stderr: stderr.sink }),
+      ...this.options,
+      ...more,
+    });
+    return { code, stdout: stdout.text, stderr: stderr.text };
   }
 
   async stop(graceSeconds: number, container = "main"): Promise<void> {

@@ -158,8 +158,8 @@ function typeOf(descriptor: Descriptor): number {
   switch (descriptor.kind) {
     case "input":
     case "output":
-      // Not a terminal, as a character device would be.
-      return fileType.unknown;
+      // A character device would be taken for a terminal.
+      return descriptor.terminal ? fileType.characterDevice : fileType.unknown;
     case "file":
       return fileType.regularFile;
     case "directory":

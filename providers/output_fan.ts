@@ -1,7 +1,6 @@
-import type { AbortOptions } from "../../async/abort.ts";
-import type { LogStream } from "../log_line.ts";
+import type { LogStream } from "./log_line.ts";
 
-/** What a reader may lag behind, in bytes, before it is dropped: guests never wait for readers. */
+/** What a reader may lag behind, in bytes, before it is dropped: no process waits for readers. */
 const longestLag = 4 * 2 ** 20;
 
 /** Gives the output of a process, from now on, to any number of readers. */
@@ -14,7 +13,12 @@ export class OutputFan {
   >();
   #ended = false;
 
-  /** Gives a chunk to all that read this stream. */
+  /** Whether anybody reads. */
+  get watched(): boolean {
+    return this.#readers.size > 0;
+  }
+
+  /** Gives a chunk, which must not change any more, to all that read this stream. */
   push(stream: LogStream, chunk: Uint8Array): void {
     for (const reader of this.#readers) {
       if (reader.stream !== stream) continue;
@@ -35,14 +39,10 @@ export class OutputFan {
     this.#readers.clear();
   }
 
-  /** Writes one stream to `sink` until the process ends; then closes it. */
-  async pipeTo(
-    stream: LogStream,
-    sink: WritableStream<Uint8Array>,
-    { signal }: AbortOptions,
-  ): Promise<void> {
+  /** One stream from now on until the process ends; it fails for a reader that is too slow. */
+  read(stream: LogStream): ReadableStream<Uint8Array> {
     let forget = () => {};
-    const source = new ReadableStream<Uint8Array>({
+    return new ReadableStream<Uint8Array>({
       start: (controller) => {
         if (this.#ended) return controller.close();
         const reader = { stream, controller };
@@ -51,10 +51,5 @@ export class OutputFan {
       },
       cancel: () => forget(),
     }, new ByteLengthQueuingStrategy({ highWaterMark: longestLag }));
-    try {
-      await source.pipeTo(sink, { signal });
-    } finally {
-      forget();
-    }
   }
 }

@@ -1,0 +1,84 @@
+import type { AbortOptions } from "../../async/abort.ts";
+import { listLogs } from "../log_rotation.ts";
+import type { ContainerSample, RuntimeStats } from "../runtime.ts";
+import type { Pod } from "./adoption.ts";
+import { processUsage } from "./process_identity.ts";
+import type { StateRecords } from "./records.ts";
+import { logPath, type Run } from "./run.ts";
+import { type VolumePlace, VolumeUsage } from "./volume_usage.ts";
+
+/** Measures what pods use of this machine. */
+export class RuntimeUsage implements AsyncDisposable {
+  readonly #records: StateRecords;
+  readonly #volumes = new VolumeUsage();
+
+  constructor(records: StateRecords) {
+    this.#records = records;
+  }
+
+  /** The containers that run now, and the volumes that are kept in the state directory. */
+  async sample(
+    pods: ReadonlyMap<string, Pod>,
+    options: AbortOptions,
+  ): Promise<RuntimeStats> {
+    const running = [...pods].flatMap(([podUid, { runs }]) =>
+      [...runs.values()].map((runs) => sampleContainer(podUid, runs))
+    );
+    const [containers, volumes] = await Promise.all([
+      Promise.all(running),
+      this.#volumes.sample(this.#places(pods), options),
+    ]);
+    return {
+      containers: containers.filter((sample) => sample !== undefined),
+      volumes,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#volumes[Symbol.asyncDispose]();
+  }
+
+  /** What a hostPath volume takes up is not the pod's. */
+  #places(pods: ReadonlyMap<string, Pod>): readonly VolumePlace[] {
+    return [...pods].flatMap(([podUid, { record }]) =>
+      Object.entries(record.volumes)
+        .filter(([_, { kind }]) => kind !== "hostPath")
+        .map(([volume]) => ({
+          podUid,
+          volume,
+          directory: this.#records.volumeDir(podUid, volume),
+        }))
+    );
+  }
+}
+
+/** The process of the container's newest run; the logs of all runs that are kept. */
+async function sampleContainer(
+  podUid: string,
+  runs: readonly Run[],
+): Promise<ContainerSample | undefined> {
+  const { record, guest, exit } = runs.at(-1) ?? {};
+  if (record === undefined || guest === undefined || exit) return undefined;
+  const usage = await processUsage(guest.pid);
+  if (usage === undefined) return undefined;
+  const logs = await Promise.all(runs.map(({ dir }) => listLogs(logPath(dir))));
+  const sizes = await Promise.all(logs.flat().map(sizeOf));
+  return {
+    podUid,
+    container: record.name,
+    at: new Date(),
+    startedAt: new Date(record.startedAt),
+    ...usage,
+    logBytes: sizes.reduce((sum, size) => sum + size, 0),
+  };
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await Deno.lstat(path)).size;
+  } catch (error) {
+    // An old log that was removed a moment ago.
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+}
