@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import * as z from "zod";
 import { type LogLevel, logLevels } from "./async/log.ts";
 import { type ProviderName, providerNames } from "./config_settings.ts";
+import { formatDuration, parseDuration } from "./k8s/duration.ts";
 import type { Taint } from "./k8s/types.ts";
 import { defaultTaint } from "./node/default_taint.ts";
 
@@ -24,11 +25,28 @@ export interface KubeletConfig {
   readonly address: string;
   /** 0 takes any free port. */
   readonly port: number;
-  /** Undefined, together with the key: a self-signed certificate. Absolute, as every path here. */
+  /** Given together with the key, instead of any other certificate. Absolute, as every path here. */
   readonly tlsCertFile?: string;
   readonly tlsKeyFile?: string;
+  /** Whether the cluster is asked for a certificate; until it has signed one: self-signed. */
+  readonly serverTLSBootstrap: boolean;
   /** Who signs client certificates. Undefined: what the cluster publishes for this purpose. */
   readonly clientCaFile?: string;
+  readonly authentication: {
+    /** Whether who shows no credentials is the user `system:anonymous`. */
+    readonly anonymous: { readonly enabled: boolean };
+    /** For how long the answer about a token is good: milliseconds, as every duration here. */
+    readonly webhook: { readonly cacheTTL: number };
+  };
+  readonly authorization: {
+    /** For how long a permission and a refusal are good. */
+    readonly webhook: {
+      readonly cacheAuthorizedTTL: number;
+      readonly cacheUnauthorizedTTL: number;
+    };
+  };
+  /** After how long an exec, attach or port-forward without a byte ends. */
+  readonly streamingConnectionIdleTimeout: number;
 }
 
 /** One node that the agent offers to the cluster. */
@@ -81,17 +99,7 @@ export function agentConfigSchema(
     stateDir: path.default(defaultStateDir),
     logLevel: oneOf(logLevels).default("info"),
     logFormat: oneOf(["text", "json"]).default("text"),
-    kubelet: fields({
-      address: ip().default("0.0.0.0"),
-      port: wholeNumber("a port from 0 to 65535", { min: 0, max: 65_535 })
-        .default(10_250),
-      tlsCertFile: path.exactOptional(),
-      tlsKeyFile: path.exactOptional(),
-      clientCaFile: path.exactOptional(),
-    }).refine(
-      (k) => (k.tlsCertFile === undefined) === (k.tlsKeyFile === undefined),
-      "tlsCertFile and tlsKeyFile go together: set both or neither",
-    ).prefault({}),
+    kubelet: kubeletSchema(path),
     nodes: z.tuple([nodeSchema(path)], {
       error: ({ input }) =>
         Array.isArray(input) && input.length > 1
@@ -99,6 +107,35 @@ export function agentConfigSchema(
           : "expected a list with one node",
     }),
   });
+}
+
+/** The names and defaults are those of a KubeletConfiguration where it has them. */
+function kubeletSchema(path: z.ZodType<string>) {
+  return fields({
+    address: ip().default("0.0.0.0"),
+    port: wholeNumber("a port from 0 to 65535", { min: 0, max: 65_535 })
+      .default(10_250),
+    tlsCertFile: path.exactOptional(),
+    tlsKeyFile: path.exactOptional(),
+    serverTLSBootstrap: z.boolean(not("true or false")).default(true),
+    clientCaFile: path.exactOptional(),
+    authentication: fields({
+      anonymous: fields({
+        enabled: z.boolean(not("true or false")).default(false),
+      }).prefault({}),
+      webhook: fields({ cacheTTL: duration("2m0s") }).prefault({}),
+    }).prefault({}),
+    authorization: fields({
+      webhook: fields({
+        cacheAuthorizedTTL: duration("5m0s"),
+        cacheUnauthorizedTTL: duration("30s"),
+      }).prefault({}),
+    }).prefault({}),
+    streamingConnectionIdleTimeout: duration("4h0m0s", { min: 1000 }),
+  }).refine(
+    (k) => (k.tlsCertFile === undefined) === (k.tlsKeyFile === undefined),
+    "tlsCertFile and tlsKeyFile go together: set both or neither",
+  ).prefault({});
 }
 
 function nodeSchema(path: z.ZodType<string>) {
@@ -208,6 +245,19 @@ function wholeNumber(
   },
 ) {
   return z.int(not(what)).min(min, not(what)).max(max, not(what));
+}
+
+/** Milliseconds, from the text that Go takes; `fallback` is such a text too. */
+function duration(
+  fallback: string,
+  { min = 0 }: { readonly min?: number } = {},
+) {
+  const atLeast = min === 0 ? "" : ` of at least ${formatDuration(min)}`;
+  const expected = `a duration such as ${fallback}${atLeast}`;
+  return text(expected)
+    .refine((text) => (parseDuration(text) ?? -1) >= min, not(expected))
+    .transform((text) => parseDuration(text) ?? min)
+    .prefault(fallback);
 }
 
 /** The message of a value that is not what was expected. */

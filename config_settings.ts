@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { ConfigError } from "./async/config_error.ts";
 
 /** The providers that ship with farlet. */
 export const providerNames = ["wasm", "memory"] as const;
@@ -107,10 +108,59 @@ export const settings: readonly Setting[] = [
   },
   {
     path: ["kubelet", "clientCaFile"],
+    flag: "--client-verify-ca <file>",
+    help: "CA of client certificates (default: what the cluster publishes)",
     env: ["APISERVER_CA_CERT_LOCATION"],
     read: path,
   },
+  {
+    path: ["kubelet", "serverTLSBootstrap"],
+    flag: "--no-server-tls-bootstrap",
+    help: "do not ask the cluster for a serving certificate",
+    env: [],
+    read: () => false,
+  },
+  {
+    path: ["kubelet", "authentication", "webhook", "cacheTTL"],
+    flag: "--authentication-token-webhook-cache-ttl <duration>",
+    help: "how long an answer about a token is good (default: 2m0s)",
+    env: [],
+  },
+  {
+    path: ["kubelet", "authorization", "webhook", "cacheAuthorizedTTL"],
+    flag: "--authorization-webhook-cache-authorized-ttl <duration>",
+    help: "how long a permission is good (default: 5m0s)",
+    env: [],
+  },
+  {
+    path: ["kubelet", "authorization", "webhook", "cacheUnauthorizedTTL"],
+    flag: "--authorization-webhook-cache-unauthorized-ttl <duration>",
+    help: "how long a refusal is good (default: 30s)",
+    env: [],
+  },
+  {
+    path: ["kubelet", "streamingConnectionIdleTimeout"],
+    flag: "--stream-idle-timeout <duration>",
+    help: "when a silent exec or port-forward ends (default: 4h0m0s)",
+    env: [],
+  },
+  {
+    path: ["kubelet", "authentication", "anonymous", "enabled"],
+    flag: "--no-verify-clients",
+    help: "refused: farlet lets nobody in unverified",
+    env: [],
+    read: refuseUnverified,
+  },
 ];
+
+/** What Virtual Kubelet means by it opens exec in every container to everybody. */
+function refuseUnverified(): never {
+  throw new ConfigError(
+    "Cannot use --no-verify-clients: the kubelet API never serves clients " +
+      "unverified; to let RBAC decide about clients without credentials, set " +
+      "kubelet.authentication.anonymous.enabled and grant system:anonymous",
+  );
+}
 
 /** Leaves what is no number as it is: the schema says what is wrong with it. */
 function wholeNumber(text: string): unknown {

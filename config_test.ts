@@ -37,7 +37,19 @@ Deno.test("loadConfig() needs nothing: every field has a default", async () => {
     stateDir: stateDirFrom({}),
     logLevel: "info",
     logFormat: "text",
-    kubelet: { address: "0.0.0.0", port: 10250 },
+    kubelet: {
+      address: "0.0.0.0",
+      port: 10250,
+      serverTLSBootstrap: true,
+      authentication: {
+        anonymous: { enabled: false },
+        webhook: { cacheTTL: 120_000 },
+      },
+      authorization: {
+        webhook: { cacheAuthorizedTTL: 300_000, cacheUnauthorizedTTL: 30_000 },
+      },
+      streamingConnectionIdleTimeout: 4 * 3_600_000,
+    },
     nodes: [{
       name: hostname().toLowerCase(),
       provider: "wasm",
@@ -120,6 +132,34 @@ Deno.test("loadConfig() reads taints as text, as objects, and null as none", asy
   assert.deepEqual(await taints("['a:NoExecute']", { "--no-taint": "" }), []);
 });
 
+Deno.test("loadConfig() takes Virtual Kubelet's flags for the kubelet API", async () => {
+  const { kubelet } = await load(header, {
+    flags: {
+      "--client-verify-ca <file>": "/ca.crt",
+      "--authentication-token-webhook-cache-ttl <duration>": "1m30s",
+      "--authorization-webhook-cache-authorized-ttl <duration>": "10s",
+      "--authorization-webhook-cache-unauthorized-ttl <duration>": "0s",
+      "--stream-idle-timeout <duration>": "30s",
+      "--no-server-tls-bootstrap": "",
+    },
+  });
+  assert.equal(kubelet.clientCaFile, "/ca.crt");
+  assert.equal(kubelet.authentication.webhook.cacheTTL, 90_000);
+  assert.deepEqual(kubelet.authorization.webhook, {
+    cacheAuthorizedTTL: 10_000,
+    cacheUnauthorizedTTL: 0,
+  });
+  assert.equal(kubelet.streamingConnectionIdleTimeout, 30_000);
+  assert.equal(kubelet.serverTLSBootstrap, false);
+});
+
+Deno.test("loadConfig() refuses to leave clients unverified", async () => {
+  await assert.rejects(
+    load(header, { flags: { "--no-verify-clients": "" } }),
+    /^ConfigError: Cannot use --no-verify-clients: .*anonymous\.enabled/,
+  );
+});
+
 Deno.test("loadConfig() resolves paths of a file against its directory", async () => {
   const config = await load(
     `${header}kubeconfig: k.yaml\nnodes: [{ name: a, wasm: { allowLocalModules: [m] } }]`,
@@ -156,6 +196,22 @@ const refused: readonly [yaml: string, message: RegExp][] = [
   [`${header}kubelet: { prot: 1 }`, /kubelet: unknown field "prot".*port/],
   [`${header}kubelet: { port: 70000 }`, /kubelet\.port: .*not 70000/],
   [`${header}kubelet: { tlsKeyFile: k }`, /kubelet: tlsCertFile and .*both/],
+  [
+    `${header}kubelet: { authentication: { webhook: { cacheTTL: 10 } } }`,
+    /webhook\.cacheTTL: expected a duration such as 2m0s, not 10/,
+  ],
+  [
+    `${header}kubelet: { streamingConnectionIdleTimeout: 0s }`,
+    /IdleTimeout: expected a duration such as 4h0m0s of at least 1s, not "0s"/,
+  ],
+  [
+    `${header}kubelet: { serverTLSBootstrap: "yes" }`,
+    /serverTLSBootstrap: expected true or false, not "yes"/,
+  ],
+  [
+    `${header}kubelet: { authentication: { anonymous: true } }`,
+    /authentication\.anonymous: expected a map with the fields enabled/,
+  ],
   [`${header}nodes: []`, /nodes: expected a list with one node/],
   [`${header}nodes: [{name: a}, {name: b}]`, /nodes: one node per agent/],
   [`${header}nodes: [{name: A_b}]`, /nodes\[0\]\.name: expected lower-case/],

@@ -1,5 +1,11 @@
 import { messageOf } from "./message_of.ts";
-import { parseAllDocuments } from "yaml";
+import {
+  Document,
+  isScalar,
+  parseAllDocuments,
+  parseDocument,
+  visit,
+} from "yaml";
 import { ConfigError } from "./config_error.ts";
 
 /**
@@ -41,6 +47,32 @@ export function parseYaml(text: string, source: string): readonly unknown[] {
       cause,
     });
   }
+}
+
+/** `value` as a YAML document as kubectl writes it, with a line end. */
+export function formatYaml(value: unknown): string {
+  const document = new Document(value, { version: "1.1" });
+  visit(document, {
+    Scalar(_key, node) {
+      if (typeof node.value === "string" && isAmbiguous(node.value)) {
+        node.type = "QUOTE_DOUBLE";
+      }
+    },
+  });
+  return document.toString({
+    indentSeq: false,
+    lineWidth: 0,
+    singleQuote: true,
+  });
+}
+
+/** Whether a reader of YAML 1.1 would take it for something else than text: `true`, `017`, ``. */
+function isAmbiguous(text: string): boolean {
+  if (text.length > 40 || text.includes("\n")) return false;
+  const { errors, contents } = parseDocument(text, { version: "1.1" });
+  if (errors.length > 0) return false;
+  return contents === null ||
+    (isScalar(contents) && typeof contents.value !== "string");
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ConfigError } from "./config_error.ts";
-import { parseYaml } from "./yaml_file.ts";
+import { formatYaml, parseYaml } from "./yaml_file.ts";
 
 Deno.test("parseYaml() reads scalars as kubectl does", () => {
   const text = "mode: 0644\non: yes\ntime: 2026-01-01\nport: 1:30\n<<: {a: b}";
@@ -31,4 +31,34 @@ Deno.test("parseYaml() refuses a document that multiplies itself", () => {
     lines.push(`a${i}: &a${i} [${Array(9).fill(alias).join(", ")}]`);
   }
   assert.throws(() => parseYaml(lines.join("\n"), "f"), ConfigError);
+});
+
+Deno.test("formatYaml() writes as kubectl does, and is read back the same", () => {
+  const value = {
+    items: [{ name: "a", on: true }],
+    no: null,
+    text: ["true", "017", "1e3", "", "x: y", "2026-01-01T00:00:00Z", "plain"],
+    lines: "a\nb\n",
+  };
+  const text = formatYaml(value);
+  assert.equal(
+    text,
+    `items:
+- name: a
+  "on": true
+"no": null
+text:
+- "true"
+- "017"
+- "1e3"
+- ""
+- 'x: y'
+- "2026-01-01T00:00:00Z"
+- plain
+lines: |
+  a
+  b
+`,
+  );
+  assert.deepEqual(parseYaml(text, "x"), [value]);
 });

@@ -21,12 +21,27 @@ logFormat: text  # text, json
 kubelet:
   address: 0.0.0.0
   port: 10250  # 0 takes any free port
-  # Default: a self-signed certificate, kept in stateDir.
+  # Ask the cluster for a serving certificate (a CertificateSigningRequest of the
+  # signer kubernetes.io/kubelet-serving) and show a self-signed one until
+  # somebody has approved it: "kubectl certificate approve". Kept in stateDir.
+  serverTLSBootstrap: true
+  # Files of your own instead; read again when they change.
   # tlsCertFile: /etc/farlet/tls.crt
   # tlsKeyFile: /etc/farlet/tls.key
   # Who signs client certificates. Default: what the cluster publishes in the
   # ConfigMap kube-system/extension-apiserver-authentication.
   # clientCaFile: /etc/farlet/client-ca.crt
+  authentication:
+    # Whether clients without credentials are system:anonymous, about whom RBAC
+    # decides, instead of being refused.
+    anonymous: { enabled: false }
+    # For how long the cluster's answer about a token is good; 0s asks each time.
+    webhook: { cacheTTL: 2m0s }
+  authorization:
+    # For how long the cluster's yes and no to a request are good.
+    webhook: { cacheAuthorizedTTL: 5m0s, cacheUnauthorizedTTL: 30s }
+  # When an exec, attach or port-forward ends over which nothing comes.
+  streamingConnectionIdleTimeout: 4h0m0s
 
 # One node per agent for now.
 nodes:

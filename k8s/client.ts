@@ -1,5 +1,6 @@
 import type { AbortOptions } from "../async/abort.ts";
 import { Deadline } from "../async/deadline.ts";
+import type { Metrics } from "../async/metrics.ts";
 import type { ApiCredentials } from "./credentials.ts";
 import { ApiError, UnreachableError } from "./errors.ts";
 import type { Query } from "./paths.ts";
@@ -12,6 +13,8 @@ export interface KubeClientOptions {
   readonly timeout?: number;
   /** Milliseconds of silence after which a watch with bookmarks counts as dead; 240 s by default. */
   readonly watchSilence?: number;
+  /** Where requests are counted; nowhere unless given. */
+  readonly metrics?: Metrics;
 }
 
 /** Options of a request that reads. */
@@ -62,9 +65,10 @@ export class KubeClient implements Disposable {
 
   constructor(
     credentials: ApiCredentials,
-    { timeout = 30_000, watchSilence = 240_000 }: KubeClientOptions = {},
+    { timeout = 30_000, watchSilence = 240_000, metrics }: KubeClientOptions =
+      {},
   ) {
-    this.#transport = new ApiTransport(credentials);
+    this.#transport = new ApiTransport(credentials, { metrics });
     this.#timeout = timeout;
     this.#watchSilence = watchSilence;
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Deadline } from "../async/deadline.ts";
+import { Metrics } from "../async/metrics.ts";
 import { serveFake } from "../tests/fake_api_server.ts";
 import { KubeClient } from "./client.ts";
 import { ApiError, UnreachableError } from "./errors.ts";
@@ -25,6 +26,40 @@ Deno.test("KubeClient sends the content type of each kind of patch", async () =>
     { type: "application/merge-patch+json" },
     { type: "application/json-patch+json" },
   ]);
+});
+
+Deno.test("KubeClient counts requests by their answers", async () => {
+  await using server = serveFake(({ url }) =>
+    url.endsWith("/x") ? Response.json({}) : status(404, "NotFound")
+  );
+  const metrics = new Metrics();
+  using client = new KubeClient(server.credentials, { metrics });
+  await client.get("/x", { signal });
+  await client.get("/x", { signal });
+  await client.get("/none", { signal });
+  const [requests] = metrics.families();
+  assert.equal(requests?.name, "rest_client_requests_total");
+  const { host } = new URL(client.server);
+  assert.deepEqual(requests.samples, [
+    { labels: { code: "200", host, method: "GET" }, value: 2 },
+    { labels: { code: "404", host, method: "GET" }, value: 1 },
+  ]);
+});
+
+Deno.test("KubeClient counts what got no answer, but not what was aborted", async () => {
+  const server = serveFake(() => Response.json({}));
+  const { credentials } = server;
+  await server[Symbol.asyncDispose]();
+  const metrics = new Metrics();
+  using client = new KubeClient(credentials, { metrics });
+  await assert.rejects(client.get("/x", { signal }), UnreachableError);
+  const gone = AbortSignal.abort(new Error("enough"));
+  await assert.rejects(client.get("/x", { signal: gone }), /enough/);
+  const [requests] = metrics.families();
+  assert.deepEqual(
+    requests?.samples.map(({ labels: { code }, value }) => [code, value]),
+    [["<error>", 1]],
+  );
 });
 
 Deno.test("KubeClient rejects with code, reason and message of the Status", async () => {

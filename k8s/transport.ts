@@ -1,5 +1,6 @@
 import type { AbortOptions } from "../async/abort.ts";
 import { delay } from "../async/delay.ts";
+import type { Counter, Metrics } from "../async/metrics.ts";
 import type { ApiCredentials } from "./credentials.ts";
 import { ApiError, connectionFailure, UnreachableError } from "./errors.ts";
 import { type Query, withQuery } from "./paths.ts";
@@ -23,9 +24,18 @@ export interface ApiRequest {
 export class ApiTransport implements Disposable {
   readonly #credentials: ApiCredentials;
   readonly #http: Deno.HttpClient;
+  readonly #requests: Counter | undefined;
 
-  constructor(credentials: ApiCredentials) {
+  constructor(
+    credentials: ApiCredentials,
+    { metrics }: { readonly metrics?: Metrics | undefined } = {},
+  ) {
     this.#credentials = credentials;
+    this.#requests = metrics?.counter({
+      name: "rest_client_requests_total",
+      help:
+        "[ALPHA] Number of HTTP requests, partitioned by status code, method, and host.",
+    });
     this.#http = openHttpClient(credentials);
   }
 
@@ -109,15 +119,21 @@ export class ApiTransport implements Disposable {
     headers: Headers,
     { signal }: AbortOptions,
   ): Promise<Response> {
+    const count = (code: string) =>
+      this.#requests?.add({ code, host: new URL(this.server).host, method });
     try {
-      return await fetch(`${this.server}${withQuery(path, query)}`, {
+      const response = await fetch(`${this.server}${withQuery(path, query)}`, {
         method,
         headers,
         signal,
         client: this.#http,
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
+      count(String(response.status));
+      return response;
     } catch (error) {
+      // As client-go counts what got no answer.
+      if (!signal.aborted) count("<error>");
       throw this.#unreachable(error, signal);
     }
   }

@@ -11,7 +11,7 @@ import type {
   Event,
   Node,
   NodeCondition,
-  NodeStatus,
+  NodeStatus as KnownNodeStatus,
   ObjectReference,
   Pod,
   PodCondition,
@@ -35,7 +35,6 @@ export type {
   Lease,
   Node,
   NodeCondition,
-  NodeStatus,
   ObjectMeta,
   ObjectReference,
   Pod,
@@ -48,6 +47,12 @@ export type {
   Taint,
   Volume,
 };
+
+/** What a node tells of itself. */
+export interface NodeStatus extends KnownNodeStatus {
+  /** What its kubelet can do, sorted; API servers before 1.35 drop it. */
+  declaredFeatures?: readonly string[];
+}
 
 /** What every object of the API has. */
 export interface KubernetesObject {

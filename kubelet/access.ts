@@ -26,17 +26,31 @@ export type AccessVerdict =
 /** Decides about a request: who is it, and may they? */
 export type CheckAccess = (request: AccessRequest) => Promise<AccessVerdict>;
 
+/** What an operator decides about access; the defaults are the kubelet's. */
+export interface AccessSettings {
+  /** Whether who shows no credentials is `system:anonymous`; not by default. */
+  readonly anonymous?: boolean;
+  /** For how many milliseconds the answer about a token is good. */
+  readonly tokenLifetimeMs?: number;
+  /** For how many milliseconds a permission is good. */
+  readonly allowedLifetimeMs?: number;
+  /** For how many milliseconds a refusal is good. */
+  readonly deniedLifetimeMs?: number;
+}
+
+/** Options of {@linkcode accessCheck}. */
+export interface AccessCheckOptions extends AccessSettings, AbortOptions {
+  /** Without it nobody is known and nothing is allowed. */
+  readonly api: KubeApi | undefined;
+  readonly nodeName: string;
+}
+
 const log = getLogger("kubelet");
 
 /** Authentication and authorization of the kubelet API; `/healthz` alone is open to everybody. */
-export function accessCheck(
-  { api, nodeName, signal }: AbortOptions & {
-    readonly api: KubeApi | undefined;
-    readonly nodeName: string;
-  },
-): CheckAccess {
-  const authenticator = new Authenticator(api, { signal });
-  const authorizer = new Authorizer({ api, nodeName, signal });
+export function accessCheck(options: AccessCheckOptions): CheckAccess {
+  const authenticator = new Authenticator(options.api, options);
+  const authorizer = new Authorizer(options);
 
   return async ({ peer, method, path, authorization }) => {
     if (path === "/healthz" && method === "GET") return { kind: "allowed" };

@@ -76,6 +76,11 @@ const cases: [
     { authorization: "Bearer broken" },
     unauthorized,
   ],
+  ["lets who reaches the local socket do everything", {
+    peer: { kind: "local" },
+    path: "/exec/a/b/c",
+    method: "POST",
+  }, allowed],
   ["refuses other schemes", { authorization: "Basic Z29vZDo=" }, unauthorized],
   ["lets a certificate of the right group in", {
     peer: certificate("a", "robots"),
@@ -135,6 +140,57 @@ Deno.test("accessCheck() asks about a token and a permission once", async () => 
     "subjectaccessreviews",
     "tokenreviews",
   ]);
+});
+
+Deno.test("accessCheck() asks each time when nothing is remembered", async () => {
+  const { api, asked } = fakeApi();
+  const check = accessCheck({
+    ...{ api, nodeName: "n1", signal },
+    ...{ tokenLifetimeMs: 0, allowedLifetimeMs: 0, deniedLifetimeMs: 0 },
+  });
+  const request = { peer: anonymous, method: "GET", path: "/stats/summary" };
+  for (const token of ["good", "bad", "good"]) {
+    await check({ ...request, authorization: `Bearer ${token}` });
+  }
+  assert.deepEqual(asked, [
+    ...["tokenreviews", "subjectaccessreviews", "tokenreviews"],
+    ...["tokenreviews", "subjectaccessreviews"],
+  ]);
+});
+
+Deno.test("accessCheck() asks about system:anonymous only where that is on and nothing is shown", async () => {
+  const asked: unknown[] = [];
+  const api: KubeApi = {
+    ...fakeApi().api,
+    // deno-lint-ignore no-explicit-any
+    create<T>(path: string, { spec }: any) {
+      if (path.endsWith("tokenreviews")) {
+        return Promise.resolve({ status: { authenticated: false } } as T);
+      }
+      asked.push([spec.user, ...spec.groups]);
+      const { subresource } = spec.resourceAttributes;
+      return Promise.resolve(
+        { status: { allowed: subresource === "pods" } } as T,
+      );
+    },
+  };
+  const check = accessCheck({ api, nodeName: "n1", anonymous: true, signal });
+  const status = async (path: string, authorization?: string) => {
+    const method = "GET";
+    const verdict = await check({
+      peer: anonymous,
+      method,
+      path,
+      authorization,
+    });
+    return verdict.kind === "refused" ? verdict.status : 200;
+  };
+  assert.equal(await status("/pods"), 200);
+  assert.equal(await status("/metrics"), 403);
+  assert.equal(await status("/exec/a/b/c"), 403);
+  assert.equal(await status("/pods", "Bearer bad"), 401);
+  const nobody = ["system:anonymous", "system:unauthenticated"];
+  assert.deepEqual(asked, [nobody, nobody, nobody]);
 });
 
 Deno.test("accessCheck() lets nobody in without an API server to ask", async () => {

@@ -1,32 +1,35 @@
 import { type Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { getLogger } from "../async/log.ts";
+import { Metrics } from "../async/metrics.ts";
 import type { Pod } from "../k8s/types.ts";
 import type { CheckAccess } from "./access.ts";
 import { getContainerLogs } from "./container_logs.ts";
 import type { KubeletContext } from "./context.ts";
+import {
+  type HealthCheck,
+  healthChecks,
+  healthDetail,
+  healthSummary,
+} from "./health.ts";
 import { upgradeProtocol } from "./http_head.ts";
-import type { RequestOrigin } from "./tls_front.ts";
+import { requestMetrics } from "./stats/request_metrics.ts";
+import { statsApi } from "./stats/stats_api.ts";
+import { readStreamingRequest } from "./streaming/exec_request.ts";
+import { runOnce } from "./streaming/run_once.ts";
+import type { RequestOrigin } from "./http_front.ts";
+import { getFlagz, getStatusz } from "./zpages.ts";
 
 type AppEnv = { readonly Bindings: RequestOrigin };
 
-/** Routes of the kubelet that are not there yet. */
-const notYet = [
-  "/healthz/log",
-  "/healthz/syncloop",
-  "/exec/*",
-  "/attach/*",
-  "/portForward/*",
-  "/run/*",
-  "/stats/*",
-  "/metrics",
-  "/metrics/*",
-  "/configz",
-  "/statusz",
-  "/flagz",
-  "/logs/*",
-  "/checkpoint/*",
-];
+/** Routes that `readStreamingRequest` reads. */
+const streaming = ["/exec/*", "/attach/*", "/portForward/*", "/run/*"];
+
+/** Routes of the kubelet that will not be there. */
+const never = [
+  ["/logs/*", "farlet does not show the logs of the machine"],
+  ["/checkpoint/*", "farlet cannot take checkpoints of containers"],
+] as const;
 
 const log = getLogger("kubelet");
 
@@ -36,7 +39,13 @@ export function kubeletApp(
   checkAccess: CheckAccess,
 ): Hono<AppEnv> {
   const app = new Hono<AppEnv>({ strict: false });
+  const metrics = ctx.metrics ?? new Metrics();
+  const requests = requestMetrics(metrics);
   app.onError(errorResponse);
+  app.use(async (c, next) => {
+    using _ = requests.begin(c.req);
+    return await next();
+  });
   app.use(async (c, next) => {
     const { peer } = c.env;
     const { method, path } = c.req;
@@ -55,8 +64,11 @@ export function kubeletApp(
   });
 
   const logs = "/containerLogs/:namespace/:pod/:container";
-  getOnly(app, "/healthz", (c) => health(c));
-  getOnly(app, "/healthz/ping", (c) => health(c));
+  const checks = healthChecks(ctx);
+  getOnly(app, "/healthz", (c) => health(c, checks));
+  for (const check of checks) {
+    getOnly(app, `/healthz/${check.name}`, () => healthDetail(check));
+  }
   getOnly(app, "/pods", (c) => c.json(podList(ctx.pods())));
   getOnly(app, "/runningpods", (c) => c.json(podList(runningPods(ctx.pods()))));
   getOnly(app, logs, (c) => {
@@ -64,9 +76,14 @@ export function kubeletApp(
     const { left: signal } = c.env;
     return getContainerLogs(ctx, containerPath(c), { query, signal });
   });
-  for (const path of notYet) {
-    app.all(path, (c) => c.text("Not Implemented", 501));
+  for (const [path, answer] of statsApi(ctx, metrics)) {
+    getOnly(app, path, (c) => answer(c.req.raw));
   }
+  getOnly(app, "/configz", () => configz(ctx));
+  getOnly(app, "/statusz", (c) => getStatusz(ctx, c.req.raw));
+  getOnly(app, "/flagz", (c) => getFlagz(ctx, c.req.raw));
+  for (const [path, why] of never) app.all(path, (c) => c.text(why, 501));
+  for (const path of streaming) app.all(path, (c) => answerStreaming(ctx, c));
   return app;
 }
 
@@ -80,10 +97,43 @@ function getOnly(
   app.all(path, (c) => c.text("Method Not Allowed", 405, { Allow: "GET" }));
 }
 
-function health(c: Context<AppEnv>): Response {
+/** Runs the command of `/run`; the other ones need a connection that switches protocols. */
+async function answerStreaming(
+  ctx: KubeletContext,
+  c: Context<AppEnv>,
+): Promise<Response> {
+  const { pathname, search } = new URL(c.req.url);
+  const request = readStreamingRequest(ctx, c.req.method, pathname + search);
+  if (request.kind === "refused") {
+    const { status, message, allow } = request;
+    return c.text(message, status, allow ? { Allow: allow } : {});
+  }
+  if (request.kind !== "run") return c.text("Upgrade request required", 400);
+  const { left: signal } = c.env;
+  const outcome = await runOnce(ctx.backend, request, { signal });
+  if (outcome.kind === "failed") return c.text(outcome.message, 500);
+  return c.body(outcome.output, 200, {
+    "Content-Type": "text/plain; charset=utf-8",
+    "X-Content-Type-Options": "nosniff",
+  });
+}
+
+function health(
+  c: Context<AppEnv>,
+  checks: readonly HealthCheck[],
+): Response {
+  const response = healthSummary(checks, new URL(c.req.url).searchParams);
   // Open to everybody, so a stranger's connection ends with it.
-  if (c.env.peer.kind === "anonymous") c.header("Connection", "close");
-  return c.text("ok");
+  if (c.env.peer.kind === "anonymous") {
+    response.headers.set("Connection", "close");
+  }
+  return response;
+}
+
+function configz({ configuration = {} }: KubeletContext): Response {
+  return Response.json({ kubeletconfig: configuration }, {
+    headers: { "X-Content-Type-Options": "nosniff" },
+  });
 }
 
 function containerPath(c: Context<AppEnv>) {

@@ -76,9 +76,29 @@ const cases: [request: string, status: number, body: string][] = [
     400,
     'container "new" in pod "web" is waiting to start: ContainerCreating',
   ],
-  ["POST /exec/default/web/app?command=ls", 501, "Not Implemented"],
-  ["GET /stats/summary", 501, "Not Implemented"],
-  ["GET /metrics", 501, "Not Implemented"],
+  ["POST /exec/default/other/app?output=1", 404, "pod does not exist"],
+  [
+    "POST /exec/default/web/app?command=ls&output=1",
+    501,
+    "The provider of this node cannot run commands in containers",
+  ],
+  ["GET /healthz/log", 200, "ok"],
+  ["GET /healthz/syncloop", 200, "ok"],
+  [
+    "GET /stats/summary",
+    501,
+    "The provider of this node cannot tell what pods use",
+  ],
+  ["GET /stats/container", 404, "404 Not Found"],
+  ["POST /metrics", 405, "Method Not Allowed"],
+  ["GET /configz", 200, '{"kubeletconfig":{}}'],
+  ["GET /logs", 501, "farlet does not show the logs of the machine"],
+  ["GET /logs/syslog", 501, "farlet does not show the logs of the machine"],
+  [
+    "POST /checkpoint/default/web/app",
+    501,
+    "farlet cannot take checkpoints of containers",
+  ],
   ["GET /nope", 404, "404 Not Found"],
 ];
 for (const [request, status, body] of cases) {
@@ -185,7 +205,7 @@ Deno.test("kubeletApp() ends a log when the client has left", async () => {
   });
   const body = response.bytes();
   client.abort(new Error("left"));
-  assert.equal((await body).length, 0);
+  await assert.rejects(body, /left/);
   await log.over;
 });
 
@@ -243,4 +263,32 @@ Deno.test("kubeletApp() cannot upgrade a connection that was used before", async
     .request("/exec/default/web/app", { method: "POST", headers }, env);
   assert.equal(response.status, 400);
   await response.body?.cancel();
+});
+
+Deno.test("kubeletApp() is not healthy while the pods are not known", async () => {
+  const ctx: KubeletContext = {
+    ...{ nodeName: "n1", backend: {}, podsSynced: () => false },
+    pods: () => [],
+    findPod: () => undefined,
+  };
+  const app = kubeletApp(ctx, () => Promise.resolve({ kind: "allowed" }));
+  const health = await app.request("/healthz", {}, env);
+  assert.equal(health.status, 500);
+  assert.match(await health.text(), /syncloop failed: reason withheld/);
+  assert.equal(health.headers.get("connection"), "close");
+  const syncloop = await app.request("/healthz/syncloop", {}, env);
+  assert.equal(syncloop.status, 500);
+  assert.match(await syncloop.text(), /not known yet/);
+});
+
+Deno.test("kubeletApp() counts requests, also those that it refuses", async () => {
+  const app = newApp({});
+  const headers = { authorization: "no" };
+  const refused = await app.request("/pods", { headers }, env);
+  await refused.body?.cancel();
+  const metrics = await app.request("/metrics", {}, env);
+  assert.match(
+    await metrics.text(),
+    /^kubelet_http_requests_total\{.*method="GET",path="pods",.*\} 1$/m,
+  );
 });

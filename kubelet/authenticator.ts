@@ -5,8 +5,8 @@ import { apiPath } from "../k8s/paths.ts";
 import type { KubeApi, Peer, User } from "./context.ts";
 import { ExpiringCache } from "./expiring_cache.ts";
 
-/** The kubelet's `authentication.webhook.cacheTTL`; for refused tokens too, as there. */
-const tokenLifetimeMs = 2 * 60_000;
+/** The kubelet's default of `authentication.webhook.cacheTTL`. */
+const defaultTokenLifetimeMs = 2 * 60_000;
 const maxTokens = 1000;
 const reviewTimeoutMs = 10_000;
 
@@ -22,24 +22,45 @@ type TokenVerdict =
   | { readonly kind: "known"; readonly user: User }
   | { readonly kind: "unknown" };
 
+/** Who sends nothing that says who he is; apiserver/pkg/authentication/request/anonymous. */
+const anonymous: User = {
+  username: "system:anonymous",
+  groups: ["system:unauthenticated"],
+};
+
+/** Options of {@linkcode Authenticator}. */
+export interface AuthenticatorOptions extends AbortOptions {
+  /** For how long the answer about a token is good, also a refusal; 2 minutes by default. */
+  readonly tokenLifetimeMs?: number;
+  /** Whether requests without certificate and token are `system:anonymous`'s; not by default. */
+  readonly anonymous?: boolean;
+}
+
 /** Finds out who sends a request: by client certificate, else by bearer token. */
 export class Authenticator {
   readonly #api: KubeApi | undefined;
   readonly #signal: AbortSignal;
-  readonly #tokens = new ExpiringCache<TokenVerdict>({
-    maxEntries: maxTokens,
-    lifetime: () => tokenLifetimeMs,
-  });
+  readonly #anonymous: User | undefined;
+  readonly #tokens: ExpiringCache<TokenVerdict>;
 
   /** Without an API client no token is believed. */
-  constructor(api: KubeApi | undefined, { signal }: AbortOptions) {
+  constructor(
+    api: KubeApi | undefined,
+    options: AuthenticatorOptions,
+  ) {
     this.#api = api;
-    this.#signal = signal;
+    this.#signal = options.signal;
+    this.#anonymous = options.anonymous ? anonymous : undefined;
+    const { tokenLifetimeMs = defaultTokenLifetimeMs } = options;
+    this.#tokens = new ExpiringCache({
+      maxEntries: maxTokens,
+      lifetime: () => tokenLifetimeMs,
+    });
   }
 
   /**
-   * The user, or undefined for an anonymous one. A certificate comes before a token. Rejects when
-   * the API server cannot be asked about a token.
+   * The user, or undefined if the request is not to go on. A certificate comes before a token.
+   * Rejects when the API server cannot be asked about a token.
    *
    * @param authorization The request's header of that name.
    */
@@ -50,7 +71,8 @@ export class Authenticator {
     if (peer.kind === "certificate") return authenticated(peer.user);
     const token = bearerToken(authorization);
     const api = this.#api;
-    if (token === undefined || api === undefined) return undefined;
+    if (token === undefined) return this.#anonymous;
+    if (api === undefined) return undefined;
     // Tokens are secrets: only their hashes are kept.
     const key = createHash("sha256").update(token).digest("base64");
     const verdict = await this.#tokens.get(key, () => this.#ask(api, token));

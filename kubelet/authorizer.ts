@@ -4,9 +4,9 @@ import { apiPath } from "../k8s/paths.ts";
 import type { KubeApi, User } from "./context.ts";
 import { ExpiringCache } from "./expiring_cache.ts";
 
-/** The kubelet's `authorization.webhook.cacheAuthorizedTTL` and `cacheUnauthorizedTTL`. */
-const allowedLifetimeMs = 5 * 60_000;
-const deniedLifetimeMs = 30_000;
+/** The kubelet's defaults of `authorization.webhook.cacheAuthorizedTTL` and `cacheUnauthorizedTTL`. */
+const defaultAllowedLifetimeMs = 5 * 60_000;
+const defaultDeniedLifetimeMs = 30_000;
 const maxDecisions = 8192;
 const reviewTimeoutMs = 10_000;
 
@@ -23,6 +23,10 @@ export interface AuthorizerOptions extends AbortOptions {
   readonly nodeName: string;
   /** Without it everything is denied. */
   readonly api: KubeApi | undefined;
+  /** For how long a permission is good; 5 minutes by default. */
+  readonly allowedLifetimeMs?: number;
+  /** For how long a refusal is good; 30 s by default. */
+  readonly deniedLifetimeMs?: number;
   /** The time in milliseconds; `Date.now` by default. */
   readonly now?: () => number;
 }
@@ -34,6 +38,10 @@ export class Authorizer {
 
   constructor(options: AuthorizerOptions) {
     this.#options = options;
+    const {
+      allowedLifetimeMs = defaultAllowedLifetimeMs,
+      deniedLifetimeMs = defaultDeniedLifetimeMs,
+    } = options;
     this.#decisions = new ExpiringCache({
       maxEntries: maxDecisions,
       lifetime: (allowed) => allowed ? allowedLifetimeMs : deniedLifetimeMs,

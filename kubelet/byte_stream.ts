@@ -34,20 +34,58 @@ export function connStream(conn: Deno.Conn): ByteStream {
   };
 }
 
-/** `stream` with `bytes` in front of what is still to be read from it. */
-export function prepend(stream: ByteStream, bytes: Uint8Array): ByteStream {
-  let first = bytes.length > 0 ? bytes : undefined;
-  return {
-    read() {
-      if (first === undefined) return stream.read();
-      const chunk = first;
-      first = undefined;
-      return Promise.resolve(chunk);
-    },
-    write: (chunk) => stream.write(chunk),
-    close: () => stream.close(),
-    destroy: () => stream.destroy(),
-  };
+/**
+ * A stream from which bytes can be read before they are wanted: those that came with others, and
+ * those that come while nobody asks for them, so that the peer's end is noticed.
+ */
+export class PushbackStream implements ByteStream {
+  readonly #stream: ByteStream;
+  #kept: Uint8Array | undefined;
+  #ahead: Promise<Uint8Array | undefined> | undefined;
+
+  constructor(stream: ByteStream) {
+    this.#stream = stream;
+  }
+
+  /** Puts bytes in front of what is still to be read; they must not change meanwhile. */
+  unread(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#kept = bytes;
+  }
+
+  async read(): Promise<Uint8Array | undefined> {
+    const kept = this.#kept;
+    if (kept !== undefined) {
+      this.#kept = undefined;
+      return kept;
+    }
+    const ahead = this.#ahead ?? this.#stream.read();
+    this.#ahead = undefined;
+    return await ahead;
+  }
+
+  /**
+   * Calls back when the peer ends, or the connection is lost. Reads one chunk ahead for it: a peer
+   * that sends something meanwhile is not listened to any further.
+   */
+  onEnd(callback: () => void): void {
+    if (this.#kept !== undefined) return;
+    this.#ahead ??= this.#stream.read();
+    this.#ahead.then((chunk) => {
+      if (chunk === undefined) callback();
+    });
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#stream.write(bytes);
+  }
+
+  close(): Promise<void> {
+    return this.#stream.close();
+  }
+
+  destroy(): void {
+    this.#stream.destroy();
+  }
 }
 
 /** Copies until `from` ends; rejects when `to` cannot be written any more. */

@@ -4,6 +4,7 @@ import type { AbortOptions } from "../async/abort.ts";
 import { delay } from "../async/delay.ts";
 import { getLogger } from "../async/log.ts";
 import type { ContainerStatus, Pod } from "../k8s/types.ts";
+import { BodyReader } from "./body_reader.ts";
 import type { KubeletContext } from "./context.ts";
 import { parseLogOptions } from "./log_options.ts";
 
@@ -148,63 +149,62 @@ function containerStatus(
 }
 
 /**
- * The log as a response body; aborts `cancelled` when nobody reads it any more, and ends with the
- * signal. Rejects with a 400, as the kubelet answers, when reading fails at once.
+ * The log as a response body; aborts `cancelled` when nobody reads it any more. Rejects with a
+ * 400, as the kubelet answers, when reading fails at once.
  */
 async function startStream(
   logs: ReadableStream<Uint8Array>,
   { cancelled, signal }: AbortOptions & { readonly cancelled: AbortController },
-): Promise<ReadableStream<Uint8Array>> {
-  const reader = logs.getReader();
-  const first = reader.read();
+): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+  const reader = new BodyReader(logs);
+  let next: ReturnType<BodyReader["read"]> | undefined = reader.read();
   try {
-    await atMost(firstChunkMs, first);
+    await atMost(firstChunkMs, next);
   } catch (error) {
     cancelled.abort(error);
     const message = messageOf(error);
     throw new HTTPException(400, { message, cause: error });
   }
-  let next: typeof first | undefined = first;
-  let open = true;
-  return new ReadableStream<Uint8Array>({
+  let rest: Uint8Array = new Uint8Array();
+  return new ReadableStream({
+    type: "bytes",
+    autoAllocateChunkSize: 64 * 1024,
     start(controller) {
-      // Not left to the provider, and not to Deno.serve: before 2.9 it notices a client that has
-      // left only when it writes.
-      const stop = () => {
-        if (!open) return;
-        open = false;
-        controller.close(); // nobody is there to take it for the whole log
-        reader.cancel(signal.reason).catch(ignore);
-      };
-      signal.addEventListener("abort", stop, { once: true });
-      if (signal.aborted) stop();
+      // Not left to the provider: it may be waiting for something else.
+      signal.addEventListener("abort", () => {
+        controller.error(signal.reason);
+        reader.cancel(signal.reason);
+      }, { once: true });
     },
     async pull(controller) {
-      try {
-        const { done, value } = await (next ?? reader.read());
+      const request = controller.byobRequest;
+      const view = request?.view;
+      if (!request || !view) throw new TypeError("There is no buffer");
+      if (rest.length === 0) {
+        const piece = await (next ?? reader.read()).catch((error) => {
+          // Too late for a status: the connection breaks off, so that nobody takes it for whole.
+          if (!signal.aborted) log.warn("Cannot read a log on", { error });
+          throw error;
+        });
         next = undefined;
-        if (!open) return;
-        if (!done) return controller.enqueue(value);
-        open = false;
-        controller.close();
-      } catch (error) {
-        if (!open) return;
-        open = false;
-        // Too late for a status: the connection breaks off, so that nobody takes it for whole.
-        log.warn("Cannot read a log on", { error });
-        controller.error(error);
+        if (signal.aborted) return;
+        if (piece === undefined) {
+          controller.close();
+          return request.respond(0);
+        }
+        rest = piece;
       }
+      const taken = rest.subarray(0, view.byteLength);
+      new Uint8Array(view.buffer, view.byteOffset).set(taken);
+      rest = rest.subarray(taken.length);
+      request.respond(taken.length);
     },
-    async cancel(reason) {
-      open = false;
+    cancel(reason) {
       cancelled.abort(reason);
-      await reader.cancel(reason).catch(ignore);
+      reader.cancel(reason);
     },
   }, { highWaterMark: 0 });
 }
-
-/** For what fails only because nobody wants it any more. */
-function ignore(): void {}
 
 /** Settles with `promise`, or resolves when it takes longer. */
 async function atMost(ms: number, promise: Promise<unknown>): Promise<void> {

@@ -1,4 +1,5 @@
 import type { AbortOptions } from "../async/abort.ts";
+import type { Metrics } from "../async/metrics.ts";
 import type { KubeClient } from "../k8s/client.ts";
 import type { Node, Pod } from "../k8s/types.ts";
 import type { PodProvider } from "../providers/pod_provider.ts";
@@ -24,6 +25,12 @@ export interface KubeletContext {
   nodeStats?(options: AbortOptions): Promise<NodeSample>;
   /** What the agent was told, as a `KubeletConfiguration` names it: no secrets. */
   readonly configuration?: Readonly<Record<string, unknown>>;
+  /** What the agent was told, by flag, as far as there are flags for it: no secrets. */
+  readonly flags?: Readonly<Record<string, string>>;
+  /** farlet's version. */
+  readonly version?: string;
+  /** What the agent counts of itself. */
+  readonly metrics?: Metrics;
 }
 
 /** What the kubelet API needs of an API client. */

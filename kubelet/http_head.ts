@@ -1,46 +1,80 @@
-import { type ByteStream, prepend } from "./byte_stream.ts";
+import type { ByteStream, PushbackStream } from "./byte_stream.ts";
 
 /** The first lines of an HTTP/1.1 request. */
 export interface RequestHead {
   readonly method: string;
-  /** As sent: a path with its query. */
+  /** As sent: a path with its query, without the host that clients of proxies put in front. */
   readonly target: string;
   readonly headers: Headers;
+  readonly version: "1.0" | "1.1";
 }
 
 /** The outcome of {@linkcode readHead}. */
 export type HeadResult =
-  /** `stream` gives the whole request once more, head included; `body` only what follows it. */
-  | {
-    readonly kind: "head";
-    readonly head: RequestHead;
-    readonly stream: ByteStream;
-    readonly body: ByteStream;
-  }
+  | { readonly kind: "head"; readonly head: RequestHead }
   /** The client left before it had said anything whole. */
   | { readonly kind: "ended" }
   /** Not HTTP/1.1, or longer than 64 KiB: to be answered with `status`. */
   | { readonly kind: "bad"; readonly status: 400 | 431 };
 
-const maxHeadBytes = 64 * 1024;
-const requestLine = /^([A-Z]+) (\S+) HTTP\/1\.[01]$/;
+/** The first lines of an HTTP/1.1 response. */
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: Headers;
+}
 
-/** Reads the head of the first request on `stream`. */
-export async function readHead(stream: ByteStream): Promise<HeadResult> {
+const maxHeadBytes = 64 * 1024;
+const statusLine = /^HTTP\/1\.[01] (\d{3})(?: .*)?$/;
+/** RFC 9112, section 3.2.2: servers take it, and Deno's client sends it over a unix socket. */
+const absoluteForm = /^http:\/\/[^/?]*(?=\/)/i;
+const requestLine = /^([A-Z]+) (\S+) HTTP\/(1\.[01])$/;
+
+/** Reads the head of the next request; `stream` goes on with what follows it. */
+export async function readHead(stream: PushbackStream): Promise<HeadResult> {
+  const found = await receiveHead(stream);
+  if (found.kind !== "received") return found;
+  const { bytes, end } = found;
+  const head = parseHead(bytes.subarray(0, end));
+  if (head === undefined) return { kind: "bad", status: 400 };
+  stream.unread(bytes.subarray(end));
+  return { kind: "head", head };
+}
+
+/**
+ * Reads the head of the next response; undefined when `stream` ends before that. It goes on with
+ * what follows the head, without a look at its length or encoding.
+ */
+export async function readResponseHead(
+  stream: PushbackStream,
+): Promise<ResponseHead | undefined> {
+  const found = await receiveHead(stream);
+  if (found.kind === "ended") return undefined;
+  const [first = "", ...lines] = found.kind === "bad"
+    ? []
+    : headLines(found.bytes.subarray(0, found.end));
+  const [, status] = statusLine.exec(first) ?? [];
+  const headers = parseHeaders(lines);
+  if (found.kind === "bad" || status === undefined || headers === undefined) {
+    throw new Error("Cannot read the answer: it is not HTTP/1.1");
+  }
+  stream.unread(found.bytes.subarray(found.end));
+  return { status: Number(status), headers };
+}
+
+/** Reads until the empty line after a head. */
+async function receiveHead(stream: ByteStream): Promise<
+  | {
+    readonly kind: "received";
+    readonly bytes: Uint8Array;
+    readonly end: number;
+  }
+  | Exclude<HeadResult, { readonly kind: "head" }>
+> {
   let received: Uint8Array = new Uint8Array();
   let searched = 0;
   for (;;) {
     const end = headEnd(received, searched);
-    if (end !== undefined) {
-      const head = parseHead(received.subarray(0, end));
-      if (head === undefined) return { kind: "bad", status: 400 };
-      return {
-        kind: "head",
-        head,
-        stream: prepend(stream, received),
-        body: prepend(stream, received.subarray(end)),
-      };
-    }
+    if (end !== undefined) return { kind: "received", bytes: received, end };
     if (received.length > maxHeadBytes) return { kind: "bad", status: 431 };
     searched = Math.max(0, received.length - 3);
     const chunk = await stream.read();
@@ -82,10 +116,24 @@ function headEnd(bytes: Uint8Array, from: number): number | undefined {
 }
 
 function parseHead(bytes: Uint8Array): RequestHead | undefined {
-  const [first = "", ...lines] = new TextDecoder("latin1").decode(bytes)
-    .trimEnd().split("\r\n");
-  const [, method, target] = requestLine.exec(first) ?? [];
+  const [first = "", ...lines] = headLines(bytes);
+  const [, method, target, version] = requestLine.exec(first) ?? [];
   if (method === undefined || target === undefined) return undefined;
+  const headers = parseHeaders(lines);
+  if (headers === undefined) return undefined;
+  return {
+    method,
+    target: target.replace(absoluteForm, ""),
+    headers,
+    version: version === "1.0" ? "1.0" : "1.1",
+  };
+}
+
+function headLines(bytes: Uint8Array): readonly string[] {
+  return new TextDecoder("latin1").decode(bytes).trimEnd().split("\r\n");
+}
+
+function parseHeaders(lines: readonly string[]): Headers | undefined {
   const headers = new Headers();
   for (const line of lines) {
     const colon = line.indexOf(":");
@@ -96,7 +144,7 @@ function parseHead(bytes: Uint8Array): RequestHead | undefined {
       return undefined; // not a header name or value
     }
   }
-  return { method, target, headers };
+  return headers;
 }
 
 function concat(a: Uint8Array, b: Uint8Array): Uint8Array {

@@ -1,12 +1,20 @@
 import type { AbortOptions } from "../async/abort.ts";
 import { getLogger } from "../async/log.ts";
+import { Metrics } from "../async/metrics.ts";
 import { TaskGroup } from "../async/task_group.ts";
-import { accessCheck } from "./access.ts";
+import { accessCheck, type AccessSettings } from "./access.ts";
 import { kubeletApp } from "./app.ts";
+import type { CertificateSource } from "./certificate_source.ts";
 import type { ClientCaSource } from "./client_ca.ts";
 import type { KubeApi, KubeletContext } from "./context.ts";
 import { foreignClientCertificate } from "./serving_certificate.ts";
-import { type FrontLimits, TlsFront } from "./tls_front.ts";
+import { requestMetrics } from "./stats/request_metrics.ts";
+import { streamingUpgrade } from "./streaming/upgrade.ts";
+import {
+  type FrontLimits,
+  HttpFront,
+  type HttpFrontOptions,
+} from "./http_front.ts";
 import { FreshIdentity } from "./tls_identity.ts";
 import { canVerifyClients, listenTls } from "./tls_listener.ts";
 import type { KeyPair } from "./tls_stream.ts";
@@ -17,8 +25,14 @@ export interface KubeletServerOptions extends AbortOptions {
   readonly hostname: string;
   /** 10250 as a rule; 0 for a free one. */
   readonly port: number;
-  /** What the server shows. */
+  /** What the server shows at first. */
   readonly certificate: KeyPair;
+  /** Brings later certificates, each for the clients that come after it. */
+  readonly renewals?: CertificateSource["run"];
+  /** Who may come in without being asked, and for how long answers are remembered. */
+  readonly access?: AccessSettings;
+  /** Milliseconds without a byte after which an exec, attach or port-forward ends; 4 h by default. */
+  readonly streamingIdleMs?: number;
   /** Who signs clients' certificates; without it, bearer tokens are the only way in. */
   readonly clientCa?: ClientCaSource;
   /** Asked about tokens and permissions; without it nobody gets further than `/healthz`. */
@@ -54,7 +68,8 @@ export async function startKubeletServer(
   ctx: KubeletContext,
   options: KubeletServerOptions,
 ): Promise<KubeletServer> {
-  const { client, clientCa, limits, signal } = options;
+  const { client, clientCa, limits, renewals, signal, streamingIdleMs } =
+    options;
   const version = options.runtimeVersion ?? Deno.version.deno;
   const identity = canVerifyClients(version)
     ? await FreshIdentity.load({
@@ -69,32 +84,35 @@ export async function startKubeletServer(
   await using scope = new AsyncDisposableStack();
   const stopped = new AbortController();
   const checkAccess = accessCheck({
+    ...options.access,
     api: client,
     nodeName: ctx.nodeName,
     signal: AbortSignal.any([signal, stopped.signal]),
   });
   const app = kubeletApp(ctx, checkAccess);
-  const backend = scope.use(
-    serveBackend((request, { remoteAddr, completed }) => {
-      const origin = front.originOf(remoteAddr, completed);
-      if (origin === undefined) {
-        return new Response("Forbidden", { status: 403 });
-      }
-      return app.fetch(request, origin);
-    }),
-  );
-  const { listener, accept } = listenTls({
+  const { listener, accept, serve } = scope.use(listenTls({
     hostname: options.hostname,
     port: options.port,
     serving: options.certificate,
     identity,
-  });
-  const front: TlsFront = new TlsFront({
+  }));
+  const front = new HttpFront({
     listener,
-    backendPort: backend.addr.port,
+    handler: (request, origin) => app.fetch(request, origin),
     accept,
+    onUpgrade: countedUpgrade(
+      streamingUpgrade(ctx, checkAccess, {
+        ...(streamingIdleMs !== undefined && { idleMs: streamingIdleMs }),
+      }),
+      ctx.metrics,
+    ),
     ...(limits !== undefined && { limits }),
   });
+
+  ctx.metrics?.gauge({
+    name: "farlet_kubelet_connections",
+    help: "Number of clients that are connected to the kubelet API",
+  }, () => front.connections);
 
   // Stopped in the opposite order: first no more clients, then what answers them.
   const tasks = scope.use(new TaskGroup(signal));
@@ -102,6 +120,11 @@ export async function startKubeletServer(
   tasks.spawn((signal) => front.run({ signal }));
   if (identity !== undefined) {
     tasks.spawn((signal) => identity.keepFresh({ signal }));
+  }
+  if (renewals !== undefined) {
+    tasks.spawn((signal) =>
+      renewals((pair) => serve(pair, { signal }), { signal })
+    );
   }
   const running = scope.move();
   const { port } = listener.addr;
@@ -117,18 +140,17 @@ export async function startKubeletServer(
   };
 }
 
-/** An HTTP server on loopback that stops at once when disposed of: its clients are gone then. */
-function serveBackend(
-  handler: (
-    request: Request,
-    info: Deno.ServeHandlerInfo<Deno.NetAddr>,
-  ) => Response | Promise<Response>,
-): Deno.HttpServer<Deno.NetAddr> {
-  return Deno.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    onListen: () => undefined,
-  }, handler);
+type Upgrade = NonNullable<HttpFrontOptions["onUpgrade"]>;
+
+/** Counts upgrades as the app counts all other requests. */
+function countedUpgrade(upgrade: Upgrade, metrics = new Metrics()): Upgrade {
+  const requests = requestMetrics(metrics);
+  return async (request, options) => {
+    const { method, target } = request.head;
+    const [path = ""] = target.split("?");
+    using _ = requests.begin({ method, path });
+    await upgrade(request, options);
+  };
 }
 
 function warnAboutRuntime(version: string): void {

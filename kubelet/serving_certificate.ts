@@ -1,7 +1,8 @@
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { writePrivateFile } from "../async/private_file.ts";
 import { certificateFromProcess } from "./certificate_process.ts";
+import { livedPart, readKeptPair, writeKeptPair } from "./kept_key_pair.ts";
+import type { CertificateNames, CertificateSubject } from "./self_signed.ts";
 import type { KeyPair } from "./tls_stream.ts";
 
 /** Where a serving certificate comes from, unless the operator has files of his own. */
@@ -29,15 +30,22 @@ export async function selfSignedServingCertificate(
   options: SelfSignedOptions,
 ): Promise<KeyPair> {
   const { stateDirectory, nodeName, addresses, now = new Date() } = options;
-  const names = [
-    ...new Set([nodeName, ...addresses, "localhost", "127.0.0.1"]),
-  ].map(canonicalName).sort();
   return await kept(join(stateDirectory, "kubelet-serving.pem"), {
     name: `CN=${escapeName(nodeName)}`,
-    dnsNames: names.filter((name) => isIP(name) === 0),
-    ipAddresses: names.filter((name) => isIP(name) !== 0),
+    ...alternativeNames([nodeName, ...addresses, "localhost", "127.0.0.1"]),
     usage: "serverAuth",
   }, now);
+}
+
+/** What a node's certificate is asked for: the kubelet's names, as the signer demands them. */
+export function servingNames(
+  nodeName: string,
+  addresses: readonly string[],
+): CertificateNames {
+  return {
+    name: `O=system:nodes,CN=system:node:${escapeName(nodeName)}`,
+    ...alternativeNames([nodeName, ...addresses]),
+  };
 }
 
 /** A client certificate that no client CA has signed, for {@linkcode selfCheck}. */
@@ -70,66 +78,30 @@ async function readPem(file: string, label: string): Promise<string> {
   throw new Error(`Cannot use "${file}": it has no PEM block "${label}"`);
 }
 
-type Subject = Omit<
-  Parameters<typeof certificateFromProcess>[0],
-  "notBefore" | "notAfter"
->;
+type Subject = Omit<CertificateSubject, "notBefore" | "notAfter">;
 
 /** The pair in `file` while it is good; else a new one, which replaces the file atomically. */
 async function kept(file: string, subject: Subject, now: Date) {
-  const found = await readKept(file);
+  const found = await readKeptPair(file);
   const names = JSON.stringify(subject);
-  if (found !== undefined && found.names === names && good(found, now)) {
-    return found.pair;
+  if (found?.names === names) {
+    const lived = livedPart(found, now);
+    if (lived >= 0 && lived < reusedLife) return found.pair;
   }
   const notBefore = new Date(now.getTime() - pastMs);
   const notAfter = new Date(now.getTime() + lifeMs);
-  const pair = await certificateFromProcess({
-    ...subject,
-    notBefore,
-    notAfter,
-  });
-  // Key and certificate in one file: they can never disagree. PEM allows text before the blocks.
-  const text = [
-    `Subject: ${names}`,
-    `Not before: ${notBefore.toISOString()}`,
-    `Not after: ${notAfter.toISOString()}`,
-    pair.certificate,
-    pair.privateKey,
-    "",
-  ].join("\n");
-  await Deno.mkdir(join(file, ".."), { recursive: true, mode: 0o700 });
-  await writePrivateFile(file, text);
+  const validity = { notBefore, notAfter };
+  const pair = await certificateFromProcess({ ...subject, ...validity });
+  await writeKeptPair(file, { names, ...validity, pair });
   return pair;
 }
 
-const keptFile =
-  /^Subject: (.*)\nNot before: (\S+)\nNot after: (\S+)\n(-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----)\s+(-----BEGIN PRIVATE KEY-----[^]*?-----END PRIVATE KEY-----)\s*$/;
-
-/** The content of a file that {@linkcode kept} wrote; undefined for anything else. */
-async function readKept(file: string) {
-  const text = await Deno.readTextFile(file).catch((error: unknown) => {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw new Error(`Cannot read "${file}"`, { cause: error });
-  });
-  const [, names, notBefore, notAfter, certificate, privateKey] =
-    keptFile.exec(text) ?? [];
-  if (certificate === undefined || privateKey === undefined) return undefined;
+function alternativeNames(all: readonly string[]) {
+  const names = [...new Set(all.map(canonicalName))].sort();
   return {
-    names,
-    notBefore: new Date(notBefore ?? ""),
-    notAfter: new Date(notAfter ?? ""),
-    pair: { certificate, privateKey },
+    dnsNames: names.filter((name) => isIP(name) === 0),
+    ipAddresses: names.filter((name) => isIP(name) !== 0),
   };
-}
-
-function good(
-  { notBefore, notAfter }: { notBefore: Date; notAfter: Date },
-  now: Date,
-): boolean {
-  const lived = now.getTime() - notBefore.getTime();
-  const life = notAfter.getTime() - notBefore.getTime();
-  return lived >= 0 && lived < life * reusedLife;
 }
 
 /** IPv6 addresses have many spellings. */

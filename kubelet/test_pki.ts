@@ -8,6 +8,8 @@ export interface LeafOptions {
   readonly usage?: "clientAuth" | "serverAuth";
   /** From now; negative: expired. */
   readonly days?: number;
+  /** Valid from a day hence on. */
+  readonly future?: boolean;
 }
 
 /** For tests: a CA made by openssl in a temporary directory, removed when disposed of. */
@@ -38,6 +40,22 @@ export class TestPki implements AsyncDisposable {
     return new TestPki(dir, await Deno.readTextFile(join(dir, "ca.crt")));
   }
 
+  /** Signs a PKCS #10 request as it is, as the cluster's signer does; PEM. */
+  async sign(
+    request: string,
+    { days = 30 }: { readonly days?: number } = {},
+  ): Promise<string> {
+    const file = join(this.#dir, crypto.randomUUID());
+    await Deno.writeTextFile(file, request);
+    await openssl(
+      this.#dir,
+      ...["x509", "-req", "-in", file, "-out", `${file}.crt`],
+      ...["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"],
+      ...["-days", `${days}`, "-copy_extensions", "copyall"],
+    );
+    return await Deno.readTextFile(`${file}.crt`);
+  }
+
   /** A certificate of this CA with its key, in files and as text. */
   async issue(options: LeafOptions = {}) {
     const { subject = "/O=staff/CN=alice", usage = "clientAuth", days = 30 } =
@@ -50,17 +68,44 @@ export class TestPki implements AsyncDisposable {
       file("ext"),
       `extendedKeyUsage=${usage}\nsubjectAltName=IP:127.0.0.1,DNS:localhost\n`,
     );
-    await openssl(
-      this.#dir,
-      ...["x509", "-req", "-in", file("csr"), "-out", file("crt")],
-      ...["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"],
-      ...["-days", `${days}`, "-extfile", file("ext")],
-    );
+    if (options.future) await this.#signForFuture(name);
+    else {
+      await openssl(
+        this.#dir,
+        ...["x509", "-req", "-in", file("csr"), "-out", file("crt")],
+        ...["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"],
+        ...["-days", `${days}`, "-extfile", file("ext")],
+      );
+    }
     const pair: KeyPair = {
       certificate: await Deno.readTextFile(file("crt")),
       privateKey: await Deno.readTextFile(file("key")),
     };
     return { ...pair, certificateFile: file("crt"), keyFile: file("key") };
+  }
+
+  /** `openssl x509` cannot start later than now before OpenSSL 3.4. */
+  async #signForFuture(name: string): Promise<void> {
+    const write = (file: string, text: string) =>
+      Deno.writeTextFile(join(this.#dir, file), text);
+    await write(`${name}.db`, "");
+    await write(
+      `${name}.cnf`,
+      [
+        ...["[ca]", "default_ca=d", "[d]", `database=${name}.db`],
+        ...["new_certs_dir=.", "rand_serial=yes", "default_md=sha256"],
+        ...["policy=p", "[p]", "CN=optional", "O=optional", ""],
+      ].join("\n"),
+    );
+    const start = new Date(Date.now() + 24 * 60 * 60_000).toISOString()
+      .replace(/\.\d+/, "").replaceAll(/[-:T]/g, "");
+    await openssl(
+      this.#dir,
+      ...["ca", "-batch", "-notext", "-config", `${name}.cnf`],
+      ...["-in", `${name}.csr`, "-out", `${name}.crt`],
+      ...["-cert", "ca.crt", "-keyfile", "ca.key", "-startdate", start],
+      ...["-days", "30", "-extfile", `${name}.ext`],
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

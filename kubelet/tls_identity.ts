@@ -10,6 +10,7 @@ import type { KeyPair, TlsIdentity } from "./tls_stream.ts";
 
 /** Options of {@linkcode FreshIdentity}. */
 export interface FreshIdentityOptions {
+  /** What is served at first. */
   readonly serving: KeyPair;
   /** Undefined: clients are not asked for certificates. */
   readonly clientCa: ClientCaSource | undefined;
@@ -17,6 +18,8 @@ export interface FreshIdentityOptions {
   readonly client: KubeApi | undefined;
   /** A client certificate that the client CA has not signed. */
   readonly foreign: KeyPair;
+  /** Tests an identity before it is used; {@linkcode selfCheck} by default. */
+  readonly check?: typeof selfCheck;
 }
 
 /** How often a client CA is read again, and how soon one that could not be read. */
@@ -27,10 +30,12 @@ const startTimeoutMs = 5000;
 
 const log = getLogger("kubelet");
 
-/** A serving certificate together with the client CA of the day, which is tested before use. */
+/** The serving certificate and the client CA of the day, tested together before each use. */
 export class FreshIdentity {
   readonly #options: FreshIdentityOptions;
   #current: TlsIdentity;
+  /** Changes come one after the other, so that each is tested with what the last one left. */
+  #changed: Promise<void> = Promise.resolve();
 
   private constructor(options: FreshIdentityOptions) {
     this.#options = options;
@@ -58,13 +63,18 @@ export class FreshIdentity {
         return undefined;
       },
     );
-    if (read !== undefined) await identity.#adopt(read, { signal });
+    if (read !== undefined) await identity.#adoptCa(read, { signal });
     return identity;
   }
 
   /** What the next client is to be met with. */
   get current(): TlsIdentity {
     return this.#current;
+  }
+
+  /** Serves `serving` to every client from the next one on; rejects if it fails the test. */
+  async serve(serving: KeyPair, { signal }: AbortOptions): Promise<void> {
+    await this.#change({ serving }, { signal });
   }
 
   /** Follows changes of the CA until aborted. */
@@ -78,7 +88,7 @@ export class FreshIdentity {
       if (signal.aborted) return;
       try {
         const read = await readClientCa(clientCa, client, { signal });
-        await this.#adopt(read, { signal });
+        await this.#adoptCa(read, { signal });
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
@@ -88,15 +98,27 @@ export class FreshIdentity {
     }
   }
 
-  async #adopt(clientCa: string, options: AbortOptions): Promise<void> {
+  async #adoptCa(clientCa: string, options: AbortOptions): Promise<void> {
     if (clientCa === this.#current.clientCa) return;
-    const next = { ...this.#current, clientCa };
-    await this.#test(next, options);
-    this.#current = next;
+    await this.#change({ clientCa }, options);
     log.info("Clients may show certificates of the client CA");
   }
 
+  #change(
+    part: Partial<TlsIdentity>,
+    options: AbortOptions,
+  ): Promise<void> {
+    const changed = this.#changed.then(async () => {
+      const next = { ...this.#current, ...part };
+      await this.#test(next, options);
+      this.#current = next;
+    });
+    this.#changed = changed.catch(() => undefined); // its caller is told
+    return changed;
+  }
+
   async #test(identity: TlsIdentity, { signal }: AbortOptions): Promise<void> {
-    await selfCheck(identity, { foreign: this.#options.foreign, signal });
+    const { foreign, check = selfCheck } = this.#options;
+    await check(identity, { foreign, signal });
   }
 }

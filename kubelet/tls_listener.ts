@@ -1,8 +1,8 @@
-import { abortable, type AbortOptions } from "../async/abort.ts";
+import type { AbortOptions } from "../async/abort.ts";
 import { getLogger } from "../async/log.ts";
-import { closeConn, connStream } from "./byte_stream.ts";
+import { BearerTls } from "./bearer_tls.ts";
 import type { Peer } from "./context.ts";
-import type { AcceptedClient } from "./tls_front.ts";
+import type { AcceptedClient } from "./http_front.ts";
 import {
   acceptTls,
   type KeyPair,
@@ -13,20 +13,32 @@ import {
 /** Options of {@linkcode listenTls}. */
 export interface TlsListenOptions {
   readonly hostname: string;
+  /** 0 for a free one. */
   readonly port: number;
+  /** What is served at first. */
   readonly serving: KeyPair;
   /** What the next client is met with; undefined where the runtime cannot verify clients. */
-  readonly identity: { readonly current: TlsIdentity } | undefined;
+  readonly identity:
+    | {
+      readonly current: TlsIdentity;
+      serve(serving: KeyPair, options: AbortOptions): Promise<void>;
+    }
+    | undefined;
 }
 
-/** A listening port and how to do the handshake on what it accepts. */
-export interface TlsListener {
-  readonly listener: Deno.TcpListener | Deno.TlsListener;
+/** A listening port and how to do the handshake on what it accepts; disposed of, it accepts no more. */
+export interface TlsListener extends Disposable {
+  readonly listener: Deno.TcpListener;
   /** Undefined for a client that was closed because its certificate proves nothing. */
   readonly accept: (
     conn: Deno.Conn,
     options: AbortOptions,
   ) => Promise<AcceptedClient | undefined>;
+  /**
+   * Shows another certificate to later clients; connections of earlier ones go on. Rejects when it
+   * cannot be used, and the last one stays.
+   */
+  readonly serve: (serving: KeyPair, options: AbortOptions) => Promise<void>;
 }
 
 const log = getLogger("kubelet");
@@ -43,23 +55,43 @@ export function canVerifyClients(version: string): boolean {
 }
 
 /** Listens for TLS clients, in the way that the runtime is good for. */
-export function listenTls(options: TlsListenOptions): TlsListener {
-  const { hostname, port, identity } = options;
+export function listenTls(
+  { hostname, port, serving, identity }: TlsListenOptions,
+): TlsListener {
   try {
-    if (identity === undefined) {
-      return { listener: listenBearer(options), accept: acceptBearer };
-    }
-    const accept = verifying(() => identity.current);
-    return { listener: Deno.listen({ hostname, port }), accept };
+    using scope = new DisposableStack();
+    const listener = scope.adopt(
+      Deno.listen({ hostname, port }),
+      closeListener,
+    );
+    const tls = identity === undefined
+      ? bearing(scope.use(new BearerTls(serving)))
+      : verifying(identity);
+    const resources = scope.move();
+    const dispose = () => resources.dispose();
+    return { listener, ...tls, [Symbol.dispose]: dispose };
   } catch (cause) {
     const message = `Cannot serve the kubelet API on ${hostname}:${port}`;
     throw new Error(message, { cause });
   }
 }
 
-function verifying(identity: () => TlsIdentity): TlsListener["accept"] {
-  return async (conn, options) => {
-    const { peer, stream } = await acceptTls(conn, identity(), options);
+function closeListener(listener: Deno.TcpListener): void {
+  try {
+    listener.close();
+  } catch (error) {
+    // Whoever accepted has closed it.
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
+  }
+}
+
+type Handshakes = Pick<TlsListener, "accept" | "serve">;
+
+function verifying(
+  identity: NonNullable<TlsListenOptions["identity"]>,
+): Handshakes {
+  const accept: Handshakes["accept"] = async (conn, options) => {
+    const { peer, stream } = await acceptTls(conn, identity.current, options);
     if (peer.kind === "unverified") {
       const address = conn.remoteAddr;
       log.info("Refused a client certificate", { ...peer, address });
@@ -67,6 +99,17 @@ function verifying(identity: () => TlsIdentity): TlsListener["accept"] {
       return undefined;
     }
     return { peer: knownPeer(peer), stream };
+  };
+  return { accept, serve: identity.serve.bind(identity) };
+}
+
+function bearing(tls: BearerTls): Handshakes {
+  return {
+    accept: async (conn, options) => ({
+      peer: { kind: "anonymous" },
+      stream: await tls.accept(conn, options),
+    }),
+    serve: (serving) => tls.serve(serving),
   };
 }
 
@@ -77,28 +120,4 @@ function knownPeer(peer: Exclude<TlsPeer, { kind: "unverified" }>): Peer {
   }
   const { commonName: username, organizations: groups } = peer;
   return { kind: "certificate", user: { username, groups } };
-}
-
-function listenBearer({ hostname, port, serving }: TlsListenOptions) {
-  return Deno.listenTls({
-    hostname,
-    port,
-    cert: serving.certificate,
-    key: serving.privateKey,
-    alpnProtocols: ["http/1.1"],
-  });
-}
-
-async function acceptBearer(
-  conn: Deno.Conn,
-  options: AbortOptions,
-): Promise<AcceptedClient> {
-  const tlsConn = conn as Deno.TlsConn; // listenBearer() makes no others
-  try {
-    await abortable(tlsConn.handshake(), options);
-  } catch (error) {
-    closeConn(conn);
-    throw error;
-  }
-  return { peer: { kind: "anonymous" }, stream: connStream(conn) };
 }

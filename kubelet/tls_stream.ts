@@ -59,7 +59,12 @@ export async function acceptTls(
   const abort = () => wire.destroy();
   signal.addEventListener("abort", abort, { once: true });
   try {
-    const socket = await abortable(handshake(wire, identity), { signal });
+    const settled = new AbortController();
+    const left = leftEarly(wire, { signal: settled.signal });
+    const socket = await abortable(
+      Promise.race([handshake(wire, identity), left]),
+      { signal },
+    ).finally(() => settled.abort());
     return { peer: tlsPeer(socket), stream: new TlsStream(socket, wire) };
   } catch (error) {
     wire.destroy();
@@ -67,6 +72,17 @@ export async function acceptTls(
   } finally {
     signal.removeEventListener("abort", abort);
   }
+}
+
+/**
+ * Rejects when the client has ended its side and the handshake does not come to an end without it;
+ * Deno's TLSSocket does not tell of that.
+ */
+async function leftEarly(wire: Wire, { signal }: AbortOptions): Promise<never> {
+  await wire.ended;
+  // Its last bytes may still be on their way through node:tls.
+  await delay(lastBytesMs, { signal });
+  throw new Error("The client left");
 }
 
 function handshake(
@@ -123,6 +139,9 @@ function strings(part: unknown): readonly string[] {
 /** Bytes decrypted but not taken yet, above which the wire is not read, and below which again. */
 const highWaterBytes = 256 * 1024;
 const lowWaterBytes = 128 * 1024;
+
+/** How long the last bytes of a client may take to become a handshake. */
+const lastBytesMs = 500;
 
 /** How long a peer has to end its side after we ended ours. */
 const goodbyeMs = 1000;

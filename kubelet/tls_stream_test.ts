@@ -117,6 +117,25 @@ Deno.test({
 });
 
 Deno.test({
+  name: "acceptTls() rejects soon when a client leaves in the handshake",
+  ignore,
+  fn: async () => {
+    await using pki = await TestPki.create();
+    const identity = await newIdentity(pki);
+    for (const bytes of [[], [22, 3, 1, 2, 0, 1]]) {
+      using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const { port } = listener.addr;
+      const client = await Deno.connect({ hostname: "127.0.0.1", port });
+      await client.write(new Uint8Array(bytes));
+      client.close();
+      const conn = await listener.accept();
+      const signal = AbortSignal.timeout(20_000);
+      await assert.rejects(acceptTls(conn, identity, { signal }), /left/);
+    }
+  },
+});
+
+Deno.test({
   name: "acceptTls() closes a silent connection when aborted",
   ignore,
   fn: async () => {

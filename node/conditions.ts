@@ -1,3 +1,4 @@
+import type { AbortOptions } from "../async/abort.ts";
 import { apiTime } from "../k8s/time.ts";
 import type { NodeCondition } from "../k8s/types.ts";
 import type { Health } from "../providers/provider.ts";
@@ -11,6 +12,17 @@ export type Readiness =
     readonly reason: string;
     readonly message: string;
   };
+
+/** A condition of the Node that another part of the agent answers for. */
+export interface ConditionSource {
+  /** What it says now. */
+  readonly condition: Pick<
+    NodeCondition,
+    "type" | "status" | "reason" | "message"
+  >;
+  /** Yields whenever it may say something else, until aborted. */
+  changes(options: AbortOptions): AsyncIterable<unknown>;
+}
 
 /** The node is ready once its pods are known and while its provider is healthy. */
 export function nodeReadiness(
@@ -33,14 +45,18 @@ export function nodeReadiness(
  *
  * @param previous The conditions of the Node so far, also those of others: a condition whose
  * status is unchanged keeps the time of its last transition.
+ * @param options.others Conditions that other parts answer for; none by default.
  */
 export function nodeConditions(
   readiness: Readiness,
   previous: readonly NodeCondition[],
   now: Date,
+  { others = [] }: { readonly others?: readonly ConditionSource[] } = {},
 ): NodeCondition[] {
   const time = apiTime(now);
-  return [...quietConditions, readyCondition(readiness)].map((condition) => {
+  const said = others.map(({ condition }) => condition);
+  const ours = [...quietConditions, ...said, readyCondition(readiness)];
+  return ours.map((condition) => {
     const before = previous.find(({ type }) => type === condition.type);
     const lastTransitionTime = before?.status === condition.status
       ? before.lastTransitionTime ?? time

@@ -70,6 +70,22 @@ Deno.test("nodeConditions() keeps the transition time only of an unchanged statu
   }
 });
 
+Deno.test("nodeConditions() says what other parts of the agent say, with the times of the rest", () => {
+  const condition = {
+    ...{ type: "ServingCertificateTrusted", status: "False" },
+    ...{ reason: "CSRPending", message: "approve it" },
+  };
+  const changes = () => ReadableStream.from([]);
+  const others = [{ condition, changes }];
+  const before = nodeConditions({ kind: "ready" }, [], t0, { others });
+  const after = nodeConditions({ kind: "ready" }, before, t1, { others });
+  assert.deepEqual(after.find(({ type }) => type === condition.type), {
+    ...condition,
+    lastHeartbeatTime: "2026-01-02T03:05:05Z",
+    lastTransitionTime: "2026-01-02T03:04:05Z",
+  });
+});
+
 Deno.test("nodeConditions() leaves out the conditions of others", () => {
   const foreign = { type: "KernelDeadlock", status: "True" };
   const conditions = nodeConditions({ kind: "ready" }, [foreign], t0);

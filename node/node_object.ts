@@ -8,6 +8,9 @@ import { withOwnership } from "./ownership.ts";
 /** The Kubernetes version whose kubelet farlet follows. */
 export const kubernetesVersion = "1.37.2";
 
+/** As the kubelet's: exec, attach and port-forward by WebSocket need no translation. */
+const declaredFeatures = ["ExtendWebSocketsToKubelet"];
+
 /** All that {@linkcode nodeObject} needs to know. */
 export interface NodeDescription {
   readonly config: NodeConfig;
@@ -58,6 +61,7 @@ export function nodeStatus(
     capacity: resources,
     allocatable: { ...resources },
     conditions: [...conditions],
+    declaredFeatures,
     daemonEndpoints: { kubeletEndpoint: { Port: config.kubeletPort } },
     nodeInfo: {
       architecture: facts.arch,

@@ -108,6 +108,7 @@ Deno.test("nodeStatus() is complete, in canonical quantities", () => {
     capacity: resources,
     allocatable: resources,
     conditions: [],
+    declaredFeatures: ["ExtendWebSocketsToKubelet"],
     daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
     nodeInfo: {
       architecture: "arm64",

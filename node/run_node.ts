@@ -8,6 +8,7 @@ import { apiPath } from "../k8s/paths.ts";
 import { Reflector } from "../k8s/reflector.ts";
 import type { Node } from "../k8s/types.ts";
 import type { Provider } from "../providers/provider.ts";
+import type { ConditionSource } from "./conditions.ts";
 import { NodeHeldError, NodeLease } from "./lease.ts";
 import { type NodeConfig, nodeConfigProblems } from "./node_config.ts";
 import { ProviderWatch } from "./provider_watch.ts";
@@ -21,6 +22,8 @@ export interface RunNodeOptions extends AbortOptions {
   readonly agentId: string;
   /** Resolves when the node's pods are known: the node is not ready before. */
   readonly ready: Promise<void>;
+  /** Conditions that other parts of the agent answer for; none by default. */
+  readonly conditions?: readonly ConditionSource[];
 }
 
 /**
@@ -92,7 +95,7 @@ interface NodeParts {
 
 function nodeParts(
   config: NodeConfig,
-  { client, provider, agentId }: RunNodeOptions,
+  { client, provider, agentId, conditions = [] }: RunNodeOptions,
   onRegistered: () => void,
 ): NodeParts {
   const watch = new ProviderWatch(provider);
@@ -105,6 +108,7 @@ function nodeParts(
     provider: provider.name,
     watch,
     nodes,
+    conditions,
     registered() {
       lease.renewSoon();
       onRegistered();

@@ -8,8 +8,13 @@ import type { KubeClient } from "../k8s/client.ts";
 import { ApiError } from "../k8s/errors.ts";
 import { apiPath } from "../k8s/paths.ts";
 import type { Reflector } from "../k8s/reflector.ts";
-import type { Node, NodeStatus } from "../k8s/types.ts";
-import { nodeConditions, nodeReadiness, type Readiness } from "./conditions.ts";
+import type { Node, NodeCondition, NodeStatus } from "../k8s/types.ts";
+import {
+  type ConditionSource,
+  nodeConditions,
+  nodeReadiness,
+  type Readiness,
+} from "./conditions.ts";
 import type { NodeConfig } from "./node_config.ts";
 import { nodeObject, nodeStatus } from "./node_object.ts";
 import type { ProviderWatch } from "./provider_watch.ts";
@@ -27,6 +32,8 @@ export interface NodePublisherOptions {
   readonly nodes: Reflector<Node>;
   /** Called when the Node has been created or adopted, and again when it was re-created. */
   readonly registered: () => void;
+  /** Conditions that other parts of the agent answer for. */
+  readonly conditions: readonly ConditionSource[];
 }
 
 /**
@@ -79,6 +86,9 @@ export class NodePublisher {
     await using group = new TaskGroup(signal);
     group.spawn((signal) => this.#followProvider({ signal }));
     group.spawn((signal) => this.#followNode({ signal }));
+    for (const source of this.#options.conditions) {
+      group.spawn((signal) => this.#followCondition(source, { signal }));
+    }
     group.spawn((signal) =>
       this.#queue.run(() => this.#sync({ signal }), { concurrency: 1, signal })
     );
@@ -111,6 +121,13 @@ export class NodePublisher {
     for await (const _ of this.#options.watch.changes({ signal })) {
       this.#queue.add("node");
     }
+  }
+
+  async #followCondition(
+    source: ConditionSource,
+    { signal }: AbortOptions,
+  ): Promise<void> {
+    for await (const _ of source.changes({ signal })) this.#queue.add("node");
   }
 
   async #followNode({ signal }: AbortOptions): Promise<void> {
@@ -162,7 +179,7 @@ export class NodePublisher {
     }
     const wanted = nodeObject(
       { config, provider, facts },
-      nodeConditions(this.#readiness(), [], new Date()),
+      this.#conditions([], new Date()),
     );
     this.#latest = await registerNode(client, wanted, { signal });
     this.#registeredUid = this.#latest.metadata?.uid;
@@ -172,11 +189,15 @@ export class NodePublisher {
 
   #wantedStatus(node: Node, now: Date): NodeStatus {
     const { config, provider, watch } = this.#options;
-    const before = node.status?.conditions ?? [];
-    const conditions = nodeConditions(this.#readiness(), before, now);
+    const conditions = this.#conditions(node.status?.conditions ?? [], now);
     const { facts } = watch;
     if (facts === undefined) return { conditions };
     return nodeStatus({ config, provider, facts }, conditions);
+  }
+
+  #conditions(before: readonly NodeCondition[], now: Date): NodeCondition[] {
+    const { conditions: others } = this.#options;
+    return nodeConditions(this.#readiness(), before, now, { others });
   }
 
   #readiness(): Readiness {

@@ -13,6 +13,7 @@ export interface NodeStatusPatch {
     readonly capacity?: Readonly<Record<string, string>>;
     readonly allocatable?: Readonly<Record<string, string>>;
     readonly conditions: readonly NodeCondition[];
+    readonly declaredFeatures?: readonly string[];
     readonly daemonEndpoints?: NodeStatus["daemonEndpoints"];
     readonly nodeInfo?: Readonly<Record<string, string>>;
   };
@@ -30,13 +31,14 @@ export function statusPatch(
   now: Date,
 ): NodeStatusPatch | undefined {
   const conditions = wanted.conditions ?? [];
+  const { declaredFeatures } = wanted;
   const addresses = addressChanges(current, wanted);
   const capacity = resourceChanges(current.capacity, wanted.capacity);
   const allocatable = resourceChanges(current.allocatable, wanted.allocatable);
   const nodeInfo = changes({ ...current.nodeInfo }, { ...wanted.nodeInfo });
   const daemonEndpoints = portChange(current, wanted);
   const changed = addresses ?? capacity ?? allocatable ?? nodeInfo ??
-    daemonEndpoints;
+    daemonEndpoints ?? featureChange(current, wanted);
   const before = current.conditions ?? [];
   if (
     !changed &&
@@ -49,6 +51,7 @@ export function statusPatch(
       ...(capacity && { capacity }),
       ...(allocatable && { allocatable }),
       conditions,
+      ...(declaredFeatures && { declaredFeatures }),
       ...(daemonEndpoints && { daemonEndpoints }),
       ...(nodeInfo && { nodeInfo }),
     },
@@ -116,4 +119,15 @@ function portChange(
   const port = wanted.daemonEndpoints?.kubeletEndpoint?.Port;
   if (port === current.daemonEndpoints?.kubeletEndpoint?.Port) return undefined;
   return wanted.daemonEndpoints;
+}
+
+/** None where the API server has dropped them: it would do so again. */
+function featureChange(
+  { declaredFeatures: current }: NodeStatus,
+  { declaredFeatures: wanted }: NodeStatus,
+): readonly string[] | undefined {
+  if (current === undefined || current.join() === wanted?.join()) {
+    return undefined;
+  }
+  return wanted;
 }

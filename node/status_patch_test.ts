@@ -96,3 +96,16 @@ Deno.test("statusPatch() leaves alone what is not wanted yet", () => {
   const { conditions = [] } = status();
   assert.equal(statusPatch(status(), { conditions }, after(1)), undefined);
 });
+
+Deno.test("statusPatch() declares features with each report, but not to a server that drops them", () => {
+  const wanted = status({ declaredFeatures: ["A"] });
+  const declared = (current: NodeStatus, at: Date) =>
+    statusPatch(current, wanted, at)?.status.declaredFeatures;
+  assert.deepEqual(declared(status(), after(reportInterval)), ["A"]);
+  assert.deepEqual(
+    declared(status({ declaredFeatures: [] }), after(1)),
+    ["A"],
+  );
+  assert.equal(statusPatch(status(), wanted, after(1)), undefined);
+  assert.equal(statusPatch(wanted, wanted, after(1)), undefined);
+});

@@ -3,9 +3,9 @@ import { connStream } from "./byte_stream.ts";
 import type { Peer } from "./context.ts";
 import {
   type FrontLimits,
-  TlsFront,
-  type TlsFrontOptions,
-} from "./tls_front.ts";
+  HttpFront,
+  type HttpFrontOptions,
+} from "./http_front.ts";
 
 const peer: Peer = {
   kind: "certificate",
@@ -13,36 +13,24 @@ const peer: Peer = {
 };
 
 type FrontTestOptions =
-  & Partial<Pick<TlsFrontOptions, "accept" | "onUpgrade">>
+  & Partial<Pick<HttpFrontOptions, "accept" | "onUpgrade">>
   & { readonly limits?: Partial<FrontLimits> };
 
-/** A front without TLS before a backend that names the peer it sees. */
+/** A front without TLS whose handler names the peer it sees. */
 function startFront({ limits, ...options }: FrontTestOptions = {}) {
   const stop = new AbortController();
   const left: AbortSignal[] = [];
-  const ports: number[] = [];
-  const backend = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => undefined },
-    (request, { remoteAddr, completed }) => {
-      const origin = front.originOf(remoteAddr, completed);
-      if (origin?.peer.kind !== "certificate") {
-        return new Response("stranger", { status: 403 });
-      }
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const front = new HttpFront({
+    listener,
+    handler(request, origin) {
+      assert.equal(origin.peer, peer);
       left.push(origin.left);
-      ports.push(remoteAddr.port);
       const { pathname } = new URL(request.url);
       // A response that never ends, but when the client leaves.
-      const body = new ReadableStream({
-        start: (c) => origin.left.addEventListener("abort", () => c.close()),
-      });
-      if (pathname === "/endless") return new Response(body);
-      return new Response(origin.peer.user.username);
+      if (pathname === "/endless") return new Response(new ReadableStream());
+      return new Response("alice");
     },
-  );
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const front: TlsFront = new TlsFront({
-    listener,
-    backendPort: backend.addr.port,
     accept: (conn) => Promise.resolve({ peer, stream: connStream(conn) }),
     ...(limits && { limits }),
     ...options,
@@ -51,10 +39,7 @@ function startFront({ limits, ...options }: FrontTestOptions = {}) {
   return {
     front,
     left,
-    /** From where the backend was asked. */
-    ports,
     port: listener.addr.port,
-    backendPort: backend.addr.port,
     stop: () => {
       stop.abort();
       return running;
@@ -62,7 +47,6 @@ function startFront({ limits, ...options }: FrontTestOptions = {}) {
     async [Symbol.asyncDispose]() {
       stop.abort();
       await running;
-      await backend.shutdown();
     },
   };
 }
@@ -96,7 +80,7 @@ function get(path: string, ...headers: string[]): string {
   return [`GET ${path} HTTP/1.1`, "Host: n1", ...headers, "", ""].join("\r\n");
 }
 
-Deno.test("TlsFront tells the backend who is behind each request", async () => {
+Deno.test("HttpFront answers one request after the other", async () => {
   await using test = startFront();
   const requests = get("/") + get("/", "Connection: close");
   using conn = await send(test.port, requests);
@@ -105,29 +89,7 @@ Deno.test("TlsFront tells the backend who is behind each request", async () => {
   await until("empty", () => test.front.connections === 0);
 });
 
-Deno.test("TlsFront does not know who connects to the backend itself", async () => {
-  await using test = startFront();
-  using conn = await send(test.backendPort, get("/", "Connection: close"));
-  assert.match(await readAll(conn), /403 Forbidden[^]*stranger/);
-});
-
-Deno.test("TlsFront does not know the port of a client on another loopback address", async () => {
-  await using test = startFront();
-  const conn = await send(test.port, get("/endless"));
-  await until("piped", () => test.left.length === 1);
-  const [port = 0] = test.ports;
-  const completed = Promise.resolve();
-  const address = { transport: "tcp", port } as const;
-  const origin = (hostname: string) =>
-    test.front.originOf({ ...address, hostname }, completed);
-  assert.equal(origin("127.0.0.1")?.peer, peer);
-  assert.equal(origin("127.0.0.2"), undefined);
-  conn.close();
-  await until("empty", () => test.front.connections === 0);
-  assert.equal(origin("127.0.0.1"), undefined);
-});
-
-Deno.test("TlsFront says when a client has left", async () => {
+Deno.test("HttpFront says when a client has left", async () => {
   await using test = startFront();
   const conn = await send(test.port, get("/endless"));
   await until("asked", () => test.left.length === 1);
@@ -136,16 +98,7 @@ Deno.test("TlsFront says when a client has left", async () => {
   await until("empty", () => test.front.connections === 0);
 });
 
-for (const protocol of ["SPDY/3.1", "websocket"]) {
-  Deno.test(`TlsFront answers 501 to a switch to ${protocol} that nobody takes`, async () => {
-    await using test = startFront();
-    const headers = [`Upgrade: ${protocol}`, "Connection: Upgrade"];
-    using conn = await send(test.port, get("/exec/a/b/c", ...headers));
-    assert.match(await readAll(conn), /^HTTP\/1.1 501 Not Implemented\r\n/);
-  });
-}
-
-Deno.test("TlsFront gives a switch of protocols to who takes it, with all bytes that follow", async () => {
+Deno.test("HttpFront gives a switch of protocols to who takes it, with all bytes that follow", async () => {
   await using test = startFront({
     async onUpgrade({ peer: seen, head, protocol, stream }) {
       assert.equal(seen, peer);
@@ -161,7 +114,19 @@ Deno.test("TlsFront gives a switch of protocols to who takes it, with all bytes 
   assert.equal(await readAll(conn), "101 /exec/a/b/c?x=1 frames");
 });
 
-Deno.test("TlsFront goes on when a switch of protocols fails", async () => {
+Deno.test("HttpFront takes a switch of protocols on a connection used before", async () => {
+  await using test = startFront({
+    async onUpgrade({ stream }) {
+      await stream.write(new TextEncoder().encode("switched"));
+      await stream.close();
+    },
+  });
+  const upgrade = get("/exec/a/b/c", "Upgrade: SPDY/3.1");
+  using conn = await send(test.port, get("/") + upgrade);
+  assert.match(await readAll(conn), /alice[^]*switched$/);
+});
+
+Deno.test("HttpFront goes on when a switch of protocols fails", async () => {
   await using test = startFront({
     onUpgrade: () => Promise.reject(new Error("no")),
   });
@@ -171,13 +136,13 @@ Deno.test("TlsFront goes on when a switch of protocols fails", async () => {
   assert.match(await readAll(next), /alice/);
 });
 
-Deno.test("TlsFront answers 400 to what is not HTTP", async () => {
+Deno.test("HttpFront answers 400 to what is not HTTP", async () => {
   await using test = startFront();
   using conn = await send(test.port, "\x00\x01 nonsense\r\n\r\n");
   assert.match(await readAll(conn), /^HTTP\/1.1 400 /);
 });
 
-Deno.test("TlsFront drops who has not finished a handshake in time", async () => {
+Deno.test("HttpFront drops who has not finished a handshake in time", async () => {
   await using test = startFront({
     limits: { handshakeMs: 50 },
     accept: (conn, { signal }) =>
@@ -192,19 +157,19 @@ Deno.test("TlsFront drops who has not finished a handshake in time", async () =>
   assert.equal(await readAll(conn), "");
 });
 
-Deno.test("TlsFront drops who sends a request too slowly", async () => {
+Deno.test("HttpFront drops who sends a request too slowly", async () => {
   await using test = startFront({ limits: { headMs: 50 } });
   using conn = await send(test.port, "GET / HTTP/1.1\r\nHo");
   assert.equal(await readAll(conn), "");
 });
 
-Deno.test("TlsFront drops who sends no second request in time", async () => {
+Deno.test("HttpFront drops who sends no second request in time", async () => {
   await using test = startFront({ limits: { idleMs: 100 } });
   using conn = await send(test.port, get("/") + "GET / HTTP/1.1\r\nHo");
-  assert.match(await readAll(conn), /alice/);
+  assert.match(await readAll(conn), /alice\r\n0\r\n\r\n$/);
 });
 
-Deno.test("TlsFront does not call a client idle that still gets a response", async () => {
+Deno.test("HttpFront does not call a client idle that still gets a response", async () => {
   await using test = startFront({ limits: { idleMs: 50 } });
   using idle = await send(test.port, get("/"));
   using _busy = await send(test.port, get("/endless"));
@@ -215,7 +180,7 @@ Deno.test("TlsFront does not call a client idle that still gets a response", asy
   assert.equal(test.front.connections, 1);
 });
 
-Deno.test("TlsFront lets connections wait beyond its limit", async () => {
+Deno.test("HttpFront lets connections wait beyond its limit", async () => {
   await using test = startFront({ limits: { connections: 2 } });
   const first = await send(test.port, get("/endless"));
   using _second = await send(test.port, get("/endless"));
@@ -227,7 +192,7 @@ Deno.test("TlsFront lets connections wait beyond its limit", async () => {
   assert.match(await answer, /alice/);
 });
 
-Deno.test("TlsFront lets connections wait while too many have sent nothing", async () => {
+Deno.test("HttpFront lets connections wait while too many have sent nothing", async () => {
   await using test = startFront({ limits: { newcomers: 1 } });
   const silent = await send(test.port, "");
   await until("full", () => test.front.connections === 1);
@@ -237,7 +202,7 @@ Deno.test("TlsFront lets connections wait while too many have sent nothing", asy
   assert.match(await answer, /alice/);
 });
 
-Deno.test("TlsFront drops everybody when it stops", async () => {
+Deno.test("HttpFront drops everybody when it stops", async () => {
   await using test = startFront();
   using silent = await send(test.port, "");
   using busy = await send(test.port, get("/endless"));
