@@ -1,27 +1,33 @@
 import { join } from "node:path";
 import { type AbortOptions, untilAborted } from "./async/abort.ts";
 import { getLogger } from "./async/log.ts";
+import { Metrics } from "./async/metrics.ts";
 import { writePrivateFile } from "./async/private_file.ts";
 import { TaskGroup } from "./async/task_group.ts";
 import type { KubeletConfig } from "./config_schema.ts";
 import { KubeClient } from "./k8s/client.ts";
 import type { ApiCredentials } from "./k8s/credentials.ts";
 import { EventRecorder } from "./k8s/events.ts";
+import { RecentEvents } from "./k8s/recent_events.ts";
 import { apiPath } from "./k8s/paths.ts";
 import { Reflector } from "./k8s/reflector.ts";
 import type { Node, Pod, Taint } from "./k8s/types.ts";
+import { CertificateFiles } from "./kubelet/certificate_files.ts";
+import type { CertificateSource } from "./kubelet/certificate_source.ts";
 import type { KubeletContext } from "./kubelet/context.ts";
+import type { LocalNode } from "./kubelet/local_context.ts";
+import { startLocalServer } from "./kubelet/local_server.ts";
 import { type KubeletServer, startKubeletServer } from "./kubelet/server.ts";
-import {
-  readKeyPair,
-  selfSignedServingCertificate,
-} from "./kubelet/serving_certificate.ts";
+import { RequestedCertificate } from "./kubelet/serving_csr.ts";
+import { agentFlags, kubeletConfiguration } from "./kubelet_configuration.ts";
 import { addressToward } from "./node/node_address.ts";
 import { runNode } from "./node/run_node.ts";
 import { ClusterObjects } from "./pods/cluster_objects.ts";
 import { runPods } from "./pods/controller.ts";
 import { PodEngine } from "./pods/engine.ts";
+import { LocalPods } from "./pods/local_pods.ts";
 import { podApi } from "./pods/pod_api.ts";
+import { requestDeletion } from "./pods/request_deletion.ts";
 import type { PodProvider } from "./providers/pod_provider.ts";
 import type { Provider } from "./providers/provider.ts";
 import { version } from "./version.ts";
@@ -55,7 +61,8 @@ export async function startAgent(
   { signal }: AbortOptions,
 ): Promise<void> {
   const { credentials, provider, nodeName, stateDir } = options;
-  using client = new KubeClient(credentials);
+  const metrics = new Metrics();
+  using client = new KubeClient(credentials, { metrics });
   const ip = options.ip ?? await addressToward(new URL(credentials.server), {
     signal,
   });
@@ -63,7 +70,9 @@ export async function startAgent(
   const store = new Reflector<Pod>(client, apiPath("v1", "pods", {}), {
     fieldSelector: `spec.nodeName=${nodeName}`,
   });
-  const events = new EventRecorder(client, { host: nodeName });
+  const recorder = new EventRecorder(client, { host: nodeName });
+  const events = new RecentEvents(recorder, { host: nodeName });
+  const local = new LocalPods();
   await using objects = new ClusterObjects(client);
   const registered: { node?: () => Node | undefined } = {};
   const pods = podProvider(provider, {
@@ -78,19 +87,38 @@ export async function startAgent(
     nodeName,
     backend: pods,
     node: () => registered.node?.(),
-    ...podLookup(store),
+    ...podLookup(store, local),
     ...nodeStats(provider),
+    configuration: kubeletConfiguration(options.kubelet, options),
+    flags: agentFlags(options),
+    version,
+    metrics,
   };
+  const certificates = await servingCertificates({ ...options, ip, client });
   await using server = await serveKubelet(context, {
     ...options,
-    ip,
+    certificates,
     client,
     signal,
   });
+  const localNode: LocalNode = {
+    ...context,
+    events: { list: () => events.list(), changes: events.changes.bind(events) },
+    changes: [store.changes.bind(store), local.changes.bind(local)],
+    deletePod: (pod, options) =>
+      requestDeletion({ client, local }, pod, options),
+  };
+  // Deno has no unix sockets on Windows.
+  await using localServer = Deno.build.os === "windows"
+    ? undefined
+    : await startLocalServer({ nodes: [localNode] }, {
+      path: join(stateDir, "agent.sock"),
+      signal,
+    });
   const agentId = await readAgentId(stateDir);
   const ready = store.synced({ signal: group.signal });
   group.spawn((signal) => store.run({ signal }));
-  group.spawn((signal) => events.run({ signal }));
+  group.spawn((signal) => recorder.run({ signal }));
   await using node = await runNode({
     name: nodeName,
     version,
@@ -99,15 +127,23 @@ export async function startAgent(
     labels: options.labels,
     annotations: {},
     taints: options.taints,
-  }, { client, provider, agentId, ready, signal: group.signal });
+  }, {
+    client,
+    provider,
+    agentId,
+    ready,
+    conditions: [certificates.status],
+    signal: group.signal,
+  });
   registered.node = () => node.node();
   log.info("Registered node", { node: nodeName, ip, port: server.port });
   if (pods instanceof PodEngine) group.spawn((signal) => pods.run({ signal }));
   group.spawn((signal) =>
-    runPods({ store, provider: pods, api: podApi(client) }, { signal })
+    runPods({ store, provider: pods, api: podApi(client), local }, { signal })
   );
   group.spawn(() => node.join());
   group.spawn(() => server.finished());
+  group.spawn(async () => await localServer?.finished());
   group.spawn(untilAborted);
   await group.join();
   log.info("Stopped", { node: nodeName });
@@ -133,15 +169,23 @@ function podProvider(
 /** Finds pods by name; of two with one name, the one that was created last. */
 function podLookup(
   store: Reflector<Pod>,
+  local: LocalPods,
 ): Pick<KubeletContext, "findPod" | "pods" | "podsSynced"> {
   const createdAt = ({ metadata }: Pod) => metadata?.creationTimestamp ?? "";
   return {
     podsSynced: () => store.lastSyncedAt !== undefined,
-    pods: () => store.list(),
-    findPod: (namespace, name) =>
-      [...store.list()].filter(({ metadata }) =>
+    *pods() {
+      for (const pod of store.list()) {
+        const now = local.view(pod);
+        if (now !== undefined) yield now;
+      }
+    },
+    findPod(namespace, name) {
+      const [newest] = [...store.list()].filter(({ metadata }) =>
         metadata?.namespace === namespace && metadata.name === name
-      ).toSorted((a, b) => createdAt(a) < createdAt(b) ? 1 : -1)[0],
+      ).toSorted((a, b) => createdAt(a) < createdAt(b) ? 1 : -1);
+      return newest && local.view(newest);
+    },
   };
 }
 
@@ -150,25 +194,52 @@ function nodeStats(provider: Provider): Pick<KubeletContext, "nodeStats"> {
   return { nodeStats: provider.nodeStats.bind(provider) };
 }
 
-async function serveKubelet(
-  context: KubeletContext,
-  { kubelet, stateDir, ip, client, signal }: AgentOptions & AbortOptions & {
+/** The operator's certificate, else one of the cluster, self-signed until it has signed it. */
+async function servingCertificates(
+  { nodeName, ip, kubelet, client, stateDir }: AgentOptions & {
     readonly ip: string;
     readonly client: KubeClient;
   },
-): Promise<KubeletServer> {
-  const { address, port, tlsCertFile, tlsKeyFile, clientCaFile } = kubelet;
-  const certificate = tlsCertFile !== undefined && tlsKeyFile !== undefined
-    ? await readKeyPair(tlsCertFile, tlsKeyFile)
-    : await selfSignedServingCertificate({
-      stateDirectory: stateDir,
-      nodeName: context.nodeName,
-      addresses: [ip],
+): Promise<CertificateSource> {
+  const { tlsCertFile, tlsKeyFile, serverTLSBootstrap } = kubelet;
+  if (tlsCertFile !== undefined && tlsKeyFile !== undefined) {
+    return await CertificateFiles.open({
+      certificateFile: tlsCertFile,
+      privateKeyFile: tlsKeyFile,
     });
+  }
+  return await RequestedCertificate.open({
+    stateDirectory: stateDir,
+    nodeName,
+    addresses: [ip],
+    ...(serverTLSBootstrap && { api: client }),
+  });
+}
+
+async function serveKubelet(
+  context: KubeletContext,
+  { kubelet, stateDir, certificates, client, signal }:
+    & AgentOptions
+    & AbortOptions
+    & {
+      readonly certificates: CertificateSource;
+      readonly client: KubeClient;
+    },
+): Promise<KubeletServer> {
+  const { address, port, clientCaFile, authentication, authorization } =
+    kubelet;
   return await startKubeletServer(context, {
     hostname: address,
     port,
-    certificate,
+    certificate: certificates.initial,
+    renewals: certificates.run.bind(certificates),
+    access: {
+      anonymous: authentication.anonymous.enabled,
+      tokenLifetimeMs: authentication.webhook.cacheTTL,
+      allowedLifetimeMs: authorization.webhook.cacheAuthorizedTTL,
+      deniedLifetimeMs: authorization.webhook.cacheUnauthorizedTTL,
+    },
+    streamingIdleMs: kubelet.streamingConnectionIdleTimeout,
     clientCa: clientCaFile === undefined
       ? { kind: "cluster" }
       : { kind: "file", path: clientCaFile },

@@ -1,3 +1,5 @@
+import { Interrupt } from "./cli/interrupt.ts";
+
 /** What this program starts itself for; nothing else may be loaded then. */
 const hiddenArguments = {
   "__wasm-runner": runGuest,
@@ -40,7 +42,7 @@ function interrupted(): AbortSignal {
   for (const [signal, exitCode] of Object.entries(interrupts)) {
     Deno.addSignalListener(signal as keyof typeof interrupts, () => {
       if (stop.signal.aborted) Deno.exit(exitCode);
-      stop.abort(new Error(`Received ${signal}`));
+      stop.abort(new Interrupt(signal, exitCode));
     });
   }
   return stop.signal;

@@ -1,7 +1,7 @@
-import type { AbortOptions } from "./async/abort.ts";
+import { type AbortOptions, untilAborted } from "./async/abort.ts";
 import { ConfigError } from "./async/config_error.ts";
 import { TaskGroup } from "./async/task_group.ts";
-import type { EventSink } from "./k8s/events.ts";
+import { RecentEvents } from "./k8s/recent_events.ts";
 import {
   type ContainerStatus,
   objectName,
@@ -11,11 +11,13 @@ import {
 import { type Manifests, readManifests } from "./manifests.ts";
 import { PodEngine } from "./pods/engine.ts";
 import { FileObjects } from "./pods/file_objects.ts";
+import { LocalPods } from "./pods/local_pods.ts";
 import { podRefusals } from "./pods/pod_actions.ts";
 import { desiredPod, podIdentity } from "./pods/pod_spec.ts";
 import { RuntimeError } from "./providers/errors.ts";
 import type { Provider } from "./providers/provider.ts";
 import type { ContainerRuntime } from "./providers/runtime.ts";
+import { serveRun, standaloneNode } from "./standalone_node.ts";
 import { type Console, LogPrinter } from "./standalone_output.ts";
 
 /** What {@linkcode runManifests} runs, and how. */
@@ -27,20 +29,23 @@ export interface RunOptions extends AbortOptions {
     directories: readonly string[],
   ): Promise<Provider & { readonly runtime: ContainerRuntime }>;
   readonly console: Console;
+  /** Where the local API is served; nowhere unless given. */
+  readonly socket?: string;
 }
 
 /**
  * Runs the Pods of some manifests without a cluster, and prints their logs.
  *
- * Resolves when every pod has ended, with the first exit code that is not 0 (in the order of the
- * manifests), or when the signal aborts, after the pods were stopped gracefully, with 130. A
- * manifest that cannot run is a `ConfigError`, and nothing is started.
+ * Resolves when every pod has ended or was deleted, with the first exit code that is not 0 (in the
+ * order of the manifests; 143 is that of a pod that was deleted before it had ended), or when the
+ * signal aborts, after the pods were stopped gracefully, with 130. A manifest that cannot run is a
+ * `ConfigError`, and nothing is started.
  */
 export async function runManifests(options: RunOptions): Promise<number> {
   const manifests = await readManifests(options.source);
   await using provider = await options.createProvider(manifests.directories);
   await refuseUnrunnable(manifests, provider, options);
-  const run = new StandaloneRun(manifests, provider, options.console);
+  const run = new StandaloneRun(manifests, provider, options);
   return await run.toEnd(options);
 }
 
@@ -84,29 +89,38 @@ const hopeless = new Set([
   "RunContainerError",
 ]);
 
+/** As of a process that was asked to end: what the pod was to do is not done. */
+const deletedCode = 143;
+
 /** One run of some pods, from their start to their end. */
 class StandaloneRun {
   readonly #pods: readonly Pod[];
+  readonly #provider: Provider;
   readonly #engine: PodEngine;
   readonly #printer: LogPrinter;
   readonly #console: Console;
+  readonly #socket: string | undefined;
+  readonly #events: RecentEvents;
+  readonly #local = new LocalPods();
   readonly #exitCodes = new Map<string, number>();
+  readonly #allEnded = Promise.withResolvers<void>();
 
   constructor(
     { pods, configMaps, secrets }: Manifests,
     provider: Provider & { readonly runtime: ContainerRuntime },
-    console: Console,
+    { console, socket }: Pick<RunOptions, "console" | "socket">,
   ) {
     this.#pods = pods;
+    this.#provider = provider;
     this.#console = console;
-    const events: EventSink = {
-      record: (object, event) => console.event(object, event),
-    };
+    this.#socket = socket;
+    const sink = { record: console.event.bind(console) };
+    this.#events = new RecentEvents(sink, { host: Deno.hostname() });
     this.#engine = new PodEngine({
       runtime: provider.runtime,
       runtimeName: provider.name,
       objects: new FileObjects({ configMaps, secrets }),
-      events,
+      events: this.#events,
       node: () => ({ ips: ["127.0.0.1"], allocatable: {} }),
       refusals: (pod) => provider.refusals?.(pod) ?? [],
     });
@@ -120,11 +134,14 @@ class StandaloneRun {
     group.spawn((signal) => this.#engine.run({ signal }));
     group.spawn((signal) => this.#printer.run({ signal }));
     const ended = AbortSignal.any([signal, group.signal]);
+    await using _server = await this.#serve(group);
     for (const pod of this.#pods) await this.#engine.createPod(pod, { signal });
-    for await (const uid of this.#engine.changes({ signal: ended })) {
-      await this.#look(uid, group);
-      if (this.#exitCodes.size === this.#pods.length) break;
-    }
+    group.spawn(async (signal) => {
+      for await (const uid of this.#engine.changes({ signal })) {
+        await this.#look(uid, group);
+      }
+    });
+    await Promise.race([this.#allEnded.promise, untilAborted(ended)]);
     if (group.signal.aborted) await group.join();
     const interrupted = signal.aborted;
     // What has ended has a log that ends too; what is interrupted must be stopped for that.
@@ -141,7 +158,9 @@ class StandaloneRun {
   async #look(uid: string, { signal }: TaskGroup): Promise<void> {
     const status = await this.#engine.getPodStatus(uid, { signal });
     if (status === undefined) return;
+    this.#local.setStatus(uid, status);
     this.#printer.follow(uid, status);
+    if (this.#local.deletion(uid) !== undefined) return;
     const containers = [
       ...status.initContainerStatuses ?? [],
       ...status.containerStatuses ?? [],
@@ -156,14 +175,46 @@ class StandaloneRun {
       );
     }
     if (this.#exitCodes.has(uid)) return;
-    if (status.phase === "Succeeded") this.#exitCodes.set(uid, 0);
+    if (status.phase === "Succeeded") this.#end(uid, 0);
     if (status.phase === "Failed") {
       const failed = containers.find(({ state }) =>
         (state?.terminated?.exitCode ?? 0) !== 0
       );
-      this.#exitCodes.set(uid, failed?.state?.terminated?.exitCode ?? 1);
       this.#tellFailure(uid, status, failed);
+      this.#end(uid, failed?.state?.terminated?.exitCode ?? 1);
     }
+  }
+
+  #end(uid: string, code: number): void {
+    if (!this.#exitCodes.has(uid)) this.#exitCodes.set(uid, code);
+    if (this.#exitCodes.size === this.#pods.length) this.#allEnded.resolve();
+  }
+
+  /** Shows the pods to local tools, which may delete them. */
+  async #serve(group: TaskGroup): Promise<AsyncDisposable | undefined> {
+    const path = this.#socket;
+    // Deno has no unix sockets on Windows.
+    if (path === undefined || Deno.build.os === "windows") return undefined;
+    const node = await standaloneNode({
+      pods: this.#pods,
+      provider: this.#provider,
+      engine: this.#engine,
+      events: this.#events,
+      local: this.#local,
+      deletePod: (pod, { graceSeconds }) =>
+        this.#delete(podIdentity(pod).uid, graceSeconds, group),
+    }, group);
+    const { signal } = group;
+    return await serveRun(node, { path, console: this.#console, signal });
+  }
+
+  #delete(uid: string, graceSeconds: number, group: TaskGroup): void {
+    this.#local.delete(uid, graceSeconds);
+    group.spawn(async (signal) => {
+      await this.#engine.deletePod(uid, { graceSeconds, signal });
+      this.#local.ended(uid);
+      this.#end(uid, deletedCode);
+    });
   }
 
   /** Says which container made the pod fail: its own output need not. */

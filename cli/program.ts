@@ -1,11 +1,22 @@
 import { Command, CommanderError } from "commander";
 import { ConfigError } from "../async/config_error.ts";
+import { attachCommand } from "./attach.ts";
 import type { CliContext } from "./context.ts";
+import { deleteCommand } from "./delete.ts";
+import { describeCommand } from "./describe.ts";
+import { getCommand } from "./get.ts";
+import { execCommand } from "./exec.ts";
 import { imageCommand } from "./image.ts";
+import { Interrupt } from "./interrupt.ts";
+import { logsCommand } from "./logs.ts";
 import { coloured, print, printError, wantsColour } from "./output.ts";
+import { OutputClosed } from "./output_stream.ts";
+import { portForwardCommand } from "./port_forward.ts";
 import { printCommand } from "./print.ts";
 import { runCommand } from "./run.ts";
 import { serveCommand } from "./serve.ts";
+import { ServerError } from "./server_error.ts";
+import { topCommand } from "./top.ts";
 import { versionCommand } from "./version.ts";
 
 const examples = `
@@ -32,7 +43,10 @@ export async function runCli(
   } catch (error) {
     // Commander has told its own errors; its help and version are no failures.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    printError(errorLine(messageOf(error), env));
+    if (error instanceof Interrupt) return error.exitCode;
+    if (error instanceof OutputClosed) return 0;
+    if (error instanceof ServerError) printError(`${error.message}\n`);
+    else printError(errorLine(messageOf(error), env));
     return error instanceof ConfigError ? 2 : 1;
   }
 }
@@ -41,6 +55,14 @@ function program(context: CliContext): Command {
   const commands = [
     runCommand,
     serveCommand,
+    getCommand,
+    describeCommand,
+    topCommand,
+    deleteCommand,
+    logsCommand,
+    execCommand,
+    attachCommand,
+    portForwardCommand,
     imageCommand,
     printCommand,
     versionCommand,
@@ -48,6 +70,8 @@ function program(context: CliContext): Command {
   const program = new Command("farlet")
     .description("A Kubernetes node made of WASI modules")
     .helpCommand(false)
+    // What is behind a "--" belongs to the command, also where it looks like an option.
+    .enablePositionalOptions()
     .addHelpText("after", examples);
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands, ...subcommands(commands)]) {

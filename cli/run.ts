@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { type ProviderName, providerNames } from "../config_settings.ts";
 import type { CliContext } from "./context.ts";
 import { RunConsole } from "./run_console.ts";
@@ -48,14 +48,14 @@ export function runCommand({ env, signal, exitWith }: CliContext): Command {
       const { runManifests } = await import("../standalone.ts");
       const { stateDirFrom } = await import("../config.ts");
       const { createProvider } = await import("../create_provider.ts");
-      await using state = await createScratchState(
-        flags.stateDir === undefined
-          ? stateDirFrom(env)
-          : resolve(flags.stateDir),
-      );
+      const stateDir = flags.stateDir === undefined
+        ? stateDirFrom(env)
+        : resolve(flags.stateDir);
+      await using state = await createScratchState(stateDir);
       const allowed = flags.allowLocalModules ?? [];
       const exitCode = await runManifests({
         source,
+        socket: await socketOfRun(stateDir),
         createProvider: (directories) =>
           createProvider(flags.provider, {
             stateDir: state.path,
@@ -68,4 +68,17 @@ export function runCommand({ env, signal, exitWith }: CliContext): Command {
       });
       exitWith(exitCode);
     });
+}
+
+/** A path for the socket of this run; those of runs that were killed are removed. */
+async function socketOfRun(stateDir: string): Promise<string> {
+  const { runSocketName } = await import("./local_api.ts");
+  const { removeDeadSockets } = await import("../kubelet/local_socket.ts");
+  try {
+    await Deno.mkdir(stateDir, { recursive: true, mode: 0o700 });
+    await removeDeadSockets(stateDir, runSocketName);
+  } catch {
+    // Whoever listens there will say what is wrong.
+  }
+  return join(stateDir, `run-${Deno.pid}.sock`);
 }

@@ -7,6 +7,7 @@ import { TaskGroup } from "../async/task_group.ts";
 import { WorkQueue } from "../async/work_queue.ts";
 import type { Pod, PodStatus } from "../k8s/types.ts";
 import type { PodProvider } from "../providers/pod_provider.ts";
+import { LocalPods } from "./local_pods.ts";
 import type { PodApi } from "./pod_api.ts";
 import { hasEnded, podIdentity } from "./pod_spec.ts";
 import { statusPatch } from "./status_patch.ts";
@@ -26,6 +27,8 @@ export interface PodsContext {
   readonly store: PodStore;
   readonly provider: PodProvider;
   readonly api: PodApi;
+  /** Told how pods are, and asked which of them must end whatever the API server says. */
+  readonly local?: LocalPods;
   /** How long an unknown pod is left alone after the first list, in milliseconds. */
   readonly orphanGrace?: number;
 }
@@ -63,6 +66,7 @@ interface Tracked {
 /** Brings the pods of the API server to the provider and their status back. */
 class PodController {
   readonly #context: PodsContext;
+  readonly #local: LocalPods;
   readonly #group: TaskGroup;
   readonly #queue = new WorkQueue<string>();
   readonly #tracked = new Map<string, Tracked>();
@@ -70,17 +74,21 @@ class PodController {
 
   constructor(context: PodsContext, group: TaskGroup) {
     this.#context = context;
+    this.#local = context.local ?? new LocalPods();
     this.#group = group;
   }
 
   async run({ signal }: AbortOptions): Promise<void> {
     const { store, provider } = this.#context;
     await store.synced({ signal });
-    for (const source of [store, provider]) {
+    const sources = [
+      store.changes.bind(store),
+      provider.changes.bind(provider),
+      this.#local.deletions.bind(this.#local),
+    ];
+    for (const changes of sources) {
       this.#group.spawn(async (signal) => {
-        for await (const uid of source.changes({ signal })) {
-          this.#queue.add(uid);
-        }
+        for await (const uid of changes({ signal })) this.#queue.add(uid);
       });
     }
     this.#group.spawn((signal) => this.#removeOrphans({ signal }));
@@ -105,7 +113,8 @@ class PodController {
     const tracked = this.#track(uid, pod);
     if (tracked === undefined) return;
     if (pod === undefined) return this.#gone(uid, tracked);
-    if (pod.metadata?.deletionTimestamp !== undefined) {
+    const isDeleted = pod.metadata?.deletionTimestamp !== undefined;
+    if (isDeleted || this.#local.deletion(uid) !== undefined) {
       this.#delete(uid, tracked);
     } else {
       await this.#send(pod, tracked, options);
@@ -113,6 +122,7 @@ class PodController {
     const { provider } = this.#context;
     const status = await provider.getPodStatus(uid, options);
     if (status === undefined || tracked.removed) return;
+    this.#local.setStatus(uid, status);
     const wait = this.#untilSettled(tracked, status);
     if (wait > 0) this.#queue.add(uid, { after: wait });
     else await this.#publish(tracked, status, options);
@@ -168,13 +178,13 @@ class PodController {
 
   /** The object is gone: with our own removal all is done, without it the pod must be ended. */
   #gone(uid: string, tracked: Tracked): void {
-    if (tracked.removed) this.#tracked.delete(uid);
+    if (tracked.removed) this.#forget(uid);
     else this.#delete(uid, tracked);
   }
 
   /** Ends the pod in the background: it may take the whole grace period. */
   #delete(uid: string, tracked: Tracked): void {
-    const graceSeconds = deletionGrace(tracked.newest);
+    const graceSeconds = this.#deletionGrace(uid, tracked.newest);
     if (tracked.deletion && tracked.deletion.graceSeconds <= graceSeconds) {
       return;
     }
@@ -187,6 +197,7 @@ class PodController {
         const status = await provider.deletePod(uid, options);
         // Told once: what cannot be published now is published at the next try.
         tracked.lastStatus = status ?? tracked.lastStatus;
+        this.#local.ended(uid);
         await this.#remove(uid, tracked, { signal });
         this.#failures.delete(uid);
       } catch (error) {
@@ -210,8 +221,23 @@ class PodController {
       await api.removePod(tracked.newest, options);
       tracked.removed = true;
     }
-    if (store.get(uid) === undefined) this.#tracked.delete(uid);
+    if (store.get(uid) === undefined) this.#forget(uid);
     else this.#queue.add(uid);
+  }
+
+  #forget(uid: string): void {
+    this.#tracked.delete(uid);
+    this.#local.forget(uid);
+  }
+
+  /** The shortest that was asked for, or the pod's own when its object vanished without one. */
+  #deletionGrace(uid: string, { metadata, spec }: Pod): number {
+    const asked = [
+      metadata?.deletionGracePeriodSeconds,
+      this.#local.deletion(uid)?.graceSeconds,
+    ].filter((seconds) => seconds !== undefined);
+    if (asked.length > 0) return Math.min(...asked);
+    return spec?.terminationGracePeriodSeconds ?? defaultGraceSeconds;
   }
 
   /**
@@ -267,12 +293,6 @@ function wanted(pod: Pod): unknown {
       status?.conditions?.find(({ type }) => type === conditionType)?.status
     ),
   };
-}
-
-/** The grace of a deletion, or the pod's own when its object vanished without one. */
-function deletionGrace({ metadata, spec }: Pod): number {
-  return metadata?.deletionGracePeriodSeconds ??
-    spec?.terminationGracePeriodSeconds ?? defaultGraceSeconds;
 }
 
 /** Resource versions are comparable numbers (KEP-5504). */

@@ -6,6 +6,7 @@ import { ProgramRuntime } from "../providers/program_runtime.ts";
 import { type PodStore, runPods } from "./controller.ts";
 import { PodEngine } from "./engine.ts";
 import { FileObjects } from "./file_objects.ts";
+import { LocalPods } from "./local_pods.ts";
 import type { PodApi } from "./pod_api.ts";
 import type { StatusPatch } from "./status_patch.ts";
 
@@ -79,7 +80,11 @@ const busy: Pod = {
 
 /** Runs the controller over the engine and a program that ends when it is asked to. */
 async function withController(
-  use: (cluster: FakeCluster, runtime: ProgramRuntime) => Promise<void>,
+  use: (
+    cluster: FakeCluster,
+    runtime: ProgramRuntime,
+    local: LocalPods,
+  ) => Promise<void>,
 ): Promise<void> {
   const cluster = new FakeCluster();
   await using runtime = new ProgramRuntime({
@@ -96,17 +101,24 @@ async function withController(
     node: () => ({ ips: ["192.0.2.1"], allocatable: {} }),
     refusals: () => [],
   });
+  const local = new LocalPods();
   await using group = new TaskGroup(new AbortController().signal);
   group.spawn((signal) => engine.run({ signal }));
   group.spawn((signal) =>
     runPods(
-      { store: cluster, provider: engine, api: cluster, orphanGrace: 20 },
+      {
+        store: cluster,
+        provider: engine,
+        api: cluster,
+        local,
+        orphanGrace: 20,
+      },
       {
         signal,
       },
     )
   );
-  await use(cluster, runtime);
+  await use(cluster, runtime, local);
 }
 
 Deno.test("runPods() publishes a pod that starts at once as Running only", async () => {
@@ -133,6 +145,25 @@ Deno.test("runPods() publishes at the next try how a pod ended, if the API is aw
     await cluster.until((calls) => calls.includes("Running"));
     cluster.failNext(2);
     deletePod(cluster);
+    await cluster.until((calls) => calls.includes("removed"));
+    assert.deepEqual(cluster.calls, ["Running", "Failed", "removed"]);
+  });
+});
+
+Deno.test("runPods() ends a pod that was deleted here, and removes it once the API answers", async () => {
+  await withController(async (cluster, runtime, local) => {
+    cluster.put(busy);
+    await cluster.until((calls) => calls.includes("Running"));
+    cluster.failNext(2);
+    local.delete("u1", 1);
+    const { signal } = new AbortController();
+    for await (
+      const _ of local.changes({ signal: AbortSignal.timeout(10_000) })
+    ) {
+      if (local.view(busy) === undefined) break;
+    }
+    assert.deepEqual(await runtime.listPods({ signal }), []);
+    assert.ok(cluster.get("u1"), "the API does not know yet");
     await cluster.until((calls) => calls.includes("removed"));
     assert.deepEqual(cluster.calls, ["Running", "Failed", "removed"]);
   });

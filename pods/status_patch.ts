@@ -16,6 +16,9 @@ const fields = [
   "containerStatuses",
 ] as const satisfies readonly (keyof PodStatus)[];
 
+/** Lists that a strategic merge patch would add to, by IP address, rather than replace. */
+const mergedLists: ReadonlySet<string> = new Set(["hostIPs", "podIPs"]);
+
 /** A strategic merge patch of `status`: what is not in it stays as it is. */
 export type StatusPatch = Readonly<Record<string, unknown>>;
 
@@ -36,10 +39,38 @@ export function statusPatch(
   if (changed.length === 0 && conditions.length === 0) return undefined;
   return {
     ...Object.fromEntries(
-      changed.map((field) => [field, status[field] ?? null]),
+      changed.map((field) => [field, patchOf(field, server, status)]),
     ),
     ...(conditions.length === 0 ? {} : { conditions }),
   };
+}
+
+/** The server's status as it will be once the patch for `status` has been applied. */
+export function mergedStatus(
+  server: PodStatus | undefined,
+  status: PodStatus,
+): PodStatus {
+  if (server === undefined) return status;
+  if (statusPatch(server, status) === undefined) return server;
+  const own = status.conditions ?? [];
+  const others = (server.conditions ?? []).filter(({ type }) =>
+    !own.some((condition) => condition.type === type)
+  );
+  const written = fields.map((field) => [field, status[field]]);
+  const entries = Object.entries({ ...server, ...Object.fromEntries(written) })
+    .filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(entries), conditions: [...own, ...others] };
+}
+
+function patchOf(
+  field: (typeof fields)[number],
+  server: PodStatus | undefined,
+  status: PodStatus,
+): unknown {
+  const value = status[field] ?? null;
+  const known = server?.[field];
+  if (!mergedLists.has(field) || !Array.isArray(value) || !known) return value;
+  return [...value, { $patch: "replace" }];
 }
 
 function isPublished(

@@ -201,6 +201,15 @@ Deno.test("statusPatch() is nothing when the server has the status, whatever oth
   assert.equal(statusPatch(server, made), undefined);
 });
 
+Deno.test("statusPatch() replaces the IP addresses of before", () => {
+  const before: PodStatus = { podIPs: [{ ip: "10.0.0.1" }] };
+  const after: PodStatus = { podIPs: [{ ip: "10.0.0.2" }] };
+  assert.deepEqual(statusPatch(before, after), {
+    podIPs: [{ ip: "10.0.0.2" }, { $patch: "replace" }],
+  });
+  assert.deepEqual(statusPatch(undefined, after), after);
+});
+
 Deno.test("statusPatch() holds only what differs, and null for what is gone", () => {
   const before = status(pod(), seen({ app: running }));
   const after = status(pod(), seen({ app: ended(0) }), { before });
