@@ -14,7 +14,14 @@ export interface AgentProcessOptions {
 }
 
 const main = fileURLToPath(new URL("../main.ts", import.meta.url));
-const sources = [Deno.execPath(), "run", "-A", main];
+/** As `deno task farlet`. */
+const sources = [
+  Deno.execPath(),
+  "run",
+  "-A",
+  "--v8-flags=--max-semi-space-size=2",
+  main,
+];
 const guests = fileURLToPath(new URL("guests", import.meta.url));
 
 /** `farlet serve` in a process of its own, as an operator runs it. */

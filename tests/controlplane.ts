@@ -76,6 +76,11 @@ export class ControlPlane implements AsyncDisposable {
     return this.#layout.dir;
   }
 
+  /** The folder with kubectl. */
+  get bin(): string {
+    return this.#layout.bin;
+  }
+
   /** The kubeconfig of an administrator. */
   get kubeconfig(): string {
     return join(this.dir, "admin.kubeconfig");
@@ -92,14 +97,26 @@ export class ControlPlane implements AsyncDisposable {
     return new KubeClient(await loadCredentials({ kubeconfig, env: {} }));
   }
 
+  /** kubectl with its arguments, for tests that need its streams, its exit code or other settings. */
+  kubectlCommand(args: readonly string[]): {
+    readonly command: readonly [program: string, ...args: string[]];
+    readonly env: Readonly<Record<string, string>>;
+  } {
+    return {
+      command: [join(this.#layout.bin, "kubectl"), ...args],
+      env: { KUBECONFIG: this.kubeconfig, HOME: this.dir },
+    };
+  }
+
   /** Runs kubectl and returns its output; throws what it says on stderr if it fails. */
   async kubectl(
     args: readonly string[],
     { stdin }: { readonly stdin?: string } = {},
   ): Promise<string> {
-    const child = new Deno.Command(join(this.#layout.bin, "kubectl"), {
-      args: [...args],
-      env: { KUBECONFIG: this.kubeconfig, HOME: this.dir },
+    const { command: [program, ...rest], env } = this.kubectlCommand(args);
+    const child = new Deno.Command(program, {
+      args: rest,
+      env,
       stdin: stdin === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",

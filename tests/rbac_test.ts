@@ -55,6 +55,21 @@ Deno.test({
     await eventually(() =>
       cluster.kubectl(["wait", "--for=condition=Ready", "node/restricted"])
     );
+    await eventually(async () => {
+      const names = await cluster.kubectl(["get", "csr", "-o", "name"]);
+      assert.match(names, /restricted-serving-/);
+      await cluster.kubectl([
+        "certificate",
+        "approve",
+        names.trim().replace(/^.*\//, ""),
+      ]);
+    });
+    await eventually(() =>
+      cluster.kubectl([
+        ...["wait", "--for=condition=ServingCertificateTrusted"],
+        "node/restricted",
+      ])
+    );
     await cluster.kubectl(["apply", "-f", "-"], { stdin: pod });
     await cluster.kubectl(["wait", "--for=condition=Ready", "pod/web"]);
     await eventually(async () =>
