@@ -1,21 +1,8 @@
 import assert from "node:assert/strict";
-import type { Pod } from "../k8s/types.ts";
 import type { AdoptCertificate } from "./certificate_source.ts";
 import { startKubeletServer } from "./server.ts";
 import { TestPki } from "./test_pki.ts";
-
-const web: Pod = {
-  metadata: { namespace: "default", name: "web", uid: "u1" },
-  spec: { containers: [{ name: "app" }] },
-  status: {
-    containerStatuses: [{
-      ...{ name: "app", image: "i:1", imageID: "", ready: true },
-      restartCount: 0,
-      containerID: "x://1",
-      state: { running: { startedAt: "2026-01-01T00:00:00Z" } },
-    }],
-  },
-};
+import { runningPod } from "./test_pod.ts";
 
 /** A server whose logs are what a test says, and whose certificate changes when a test says. */
 async function newServer(runtimeVersion: string) {
@@ -36,8 +23,8 @@ async function newServer(runtimeVersion: string) {
               say.resolve((line) => c.enqueue(new TextEncoder().encode(line))),
           }),
       },
-      pods: () => [web],
-      findPod: () => web,
+      pods: () => [runningPod],
+      findPod: () => runningPod,
     }, {
       ...{ hostname: "127.0.0.1", port: 0, stateDirectory, signal },
       certificate: await pki.issue({ usage: "serverAuth" }),

@@ -1,26 +1,13 @@
 import assert from "node:assert/strict";
-import type { Pod } from "../k8s/types.ts";
 import type { KubeApi, KubeletContext } from "./context.ts";
 import { type KubeletServerOptions, startKubeletServer } from "./server.ts";
 import { TestPki } from "./test_pki.ts";
 import { canVerifyClients } from "./tls_listener.ts";
 import type { KeyPair } from "./tls_stream.ts";
+import { runningPod } from "./test_pod.ts";
 
 const ignore = !canVerifyClients(Deno.version.deno);
 const noCertificates = "2.6.10";
-
-const web: Pod = {
-  metadata: { namespace: "default", name: "web", uid: "u1" },
-  spec: { containers: [{ name: "app" }] },
-  status: {
-    containerStatuses: [{
-      ...{ name: "app", image: "i:1", imageID: "", ready: true },
-      restartCount: 0,
-      containerID: "x://1",
-      state: { running: { startedAt: "2026-01-01T00:00:00Z" } },
-    }],
-  },
-};
 
 type Backend = KubeletContext["backend"];
 
@@ -62,8 +49,8 @@ async function newServer(
     await startKubeletServer({
       nodeName: "n1",
       backend,
-      pods: () => [web],
-      findPod: () => web,
+      pods: () => [runningPod],
+      findPod: () => runningPod,
     }, {
       ...{ hostname: "127.0.0.1", port: 0, stateDirectory, signal },
       certificate: await pki.issue({ usage: "serverAuth" }),

@@ -1,5 +1,6 @@
 import type { AbortOptions } from "../../async/abort.ts";
 import { getLogger } from "../../async/log.ts";
+import { TaskGroup } from "../../async/task_group.ts";
 import type { CheckAccess } from "../access.ts";
 import type { ByteStream } from "../byte_stream.ts";
 import type { KubeletContext } from "../context.ts";
@@ -149,6 +150,8 @@ async function servePortForward(
   if (protocol === undefined) return;
   const ws = new WebSocketConnection(stream, { role: "server" });
   if (ports === undefined) {
+    await using tasks = new TaskGroup(signal);
+    tasks.spawn((signal) => ws.keepAlive({ signal }));
     const spdy = new SpdySession(webSocketTunnel(ws), { role: "server" });
     return await servePortForwardSpdy(spdy, connect, forward);
   }

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
-import type { Pod } from "../../k8s/types.ts";
 import { startKubeletServer } from "../../kubelet/server.ts";
 import { readLogFile } from "../../providers/log_reader.ts";
+import { runningPod } from "../../kubelet/test_pod.ts";
 
 /**
  * The kubelet API of a node with one container, whose log is a file: a process of its own, so that
@@ -16,18 +16,6 @@ const { values } = parseArgs({
     ca: { type: "string", default: "" },
   },
 });
-const pod: Pod = {
-  metadata: { namespace: "default", name: "web", uid: "u1" },
-  spec: { containers: [{ name: "app" }] },
-  status: {
-    containerStatuses: [{
-      ...{ name: "app", image: "i:1", imageID: "", ready: true },
-      restartCount: 0,
-      containerID: "x://1",
-      state: { running: { startedAt: "2026-01-01T00:00:00Z" } },
-    }],
-  },
-};
 const stop = new AbortController();
 const { signal } = stop;
 Deno.addSignalListener("SIGTERM", () => stop.abort());
@@ -37,8 +25,8 @@ await using server = await startKubeletServer({
     readLogs: (_, { previous: _previous, ...options }) =>
       readLogFile(values.log, options),
   },
-  pods: () => [pod],
-  findPod: () => pod,
+  pods: () => [runningPod],
+  findPod: () => runningPod,
 }, {
   ...{ hostname: "127.0.0.1", port: 0, signal },
   stateDirectory: values.state,
