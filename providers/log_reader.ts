@@ -97,9 +97,8 @@ class LogText {
     const output = room.subarray(0, Math.min(room.length, this.#left));
     while (output.length > 0) {
       const { buffer, end } = this.#piece;
-      const { read, written } = this.#filter.apply(
-        ...[buffer, this.#at, end, output] as const,
-      );
+      const from = this.#at;
+      const { read, written } = this.#filter.apply(buffer, from, end, output);
       this.#at = read;
       if (written > 0) {
         this.#left -= written;

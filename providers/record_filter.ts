@@ -32,8 +32,7 @@ export interface FilterProgress {
 /**
  * Turns records of the CRI log format back into the lines that people read.
  *
- * It looks at each byte once, in plain loops: for lines of usual length that is twice as fast as
- * searching and copying with the methods of typed arrays.
+ * Every byte of every log that somebody reads passes through here.
  */
 export class RecordFilter {
   readonly #options: RecordOptions;
@@ -65,6 +64,8 @@ export class RecordFilter {
     to: number,
     output: Uint8Array,
   ): FilterProgress {
+    const inputWords = wordsOf(input);
+    const outputWords = wordsOf(output);
     const room = output.length;
     let read = from;
     let written = 0;
@@ -82,12 +83,10 @@ export class RecordFilter {
       if (this.#timeLeft > 0) break;
       read += this.#skip;
       this.#skip = 0;
-      let byte = 0;
-      while (written < room && byte !== newline) {
-        byte = input[read++] ?? newline;
-        output[written++] = byte;
-      }
-      if (byte !== newline) break;
+      const end = copyLine(inputWords, read, outputWords, written);
+      written += end - read;
+      read = end;
+      if (input[end - 1] !== newline) break;
       if (!this.#whole) written--;
       this.#midLine = !this.#whole;
       this.#inText = false;
@@ -128,6 +127,50 @@ export class RecordFilter {
     this.#inText = true;
     return true;
   }
+}
+
+/** An array of bytes that can be read and written in words as well. */
+interface Words {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
+function wordsOf(bytes: Uint8Array): Words {
+  const { buffer, byteOffset, byteLength } = bytes;
+  return { bytes, view: new DataView(buffer, byteOffset, byteLength) };
+}
+
+/**
+ * Copies up to the next newline, or until the output is full; gives where it stopped reading.
+ *
+ * Four bytes at a time, which is more than twice as fast as one, or as searching and copying with
+ * the methods of typed arrays: lines are short.
+ */
+function copyLine(
+  input: Words,
+  from: number,
+  output: Words,
+  to: number,
+): number {
+  let read = from;
+  let written = to;
+  const room = output.bytes.length;
+  const lastWord = Math.min(room, to + input.bytes.length - from) - 4;
+  while (written <= lastWord) {
+    const word = input.view.getInt32(read, true);
+    // Whether a byte of `word ^ newlines` is 0: Hacker's Delight, 6-1.
+    const zeros = word ^ 0x0a0a0a0a;
+    if (((zeros - 0x01010101) & ~zeros & 0x80808080) !== 0) break;
+    output.view.setInt32(written, word, true);
+    read += 4;
+    written += 4;
+  }
+  while (written < room) {
+    const byte = input.bytes[read++] ?? newline;
+    output.bytes[written++] = byte;
+    if (byte === newline) break;
+  }
+  return read;
 }
 
 /**
