@@ -38,10 +38,18 @@ export async function answerRequest(
     return false;
   }
   const left = new AbortController();
-  const either = AbortSignal.any([signal, left.signal]);
+  const stop = () => left.abort(signal.reason);
+  // AbortSignal.any() would keep every request for as long as the server runs.
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
   stream.onEnd(() => left.abort(new Error("The client left")));
-  const response = await handler(request, { signal: either });
-  return await send(stream, head, response, { signal: either });
+  try {
+    const options = { signal: left.signal };
+    const response = await handler(request, options);
+    return await send(stream, head, response, options);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
 }
 
 type Body =

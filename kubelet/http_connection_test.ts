@@ -214,3 +214,28 @@ Deno.test("answerRequest() breaks a body off that fails, so that nobody takes it
   );
   assert.doesNotMatch(client.received(), /0\r\n\r\n$/);
 });
+
+Deno.test("answerRequest() leaves nothing behind on the signal of the server", async () => {
+  const { signal } = new AbortController();
+  let listeners = 0;
+  let added = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    added++;
+    listeners++;
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (
+    ...args: Parameters<typeof removeEventListener>
+  ) => {
+    listeners--;
+    removeEventListener.apply(signal, args);
+  };
+  const client = clientOf("GET / HTTP/1.1\r\n\r\n");
+  const result = await readHead(client.stream);
+  assert.ok(result.kind === "head");
+  const handler: HttpHandler = () => new Response("x");
+  await answerRequest(client.stream, result.head, handler, { signal });
+  // AbortSignal.any() would hold on to the request without a listener.
+  assert.deepEqual({ added, listeners }, { added: 1, listeners: 0 });
+});
