@@ -1,4 +1,5 @@
 import type { AbortOptions } from "../async/abort.ts";
+import { Deadline } from "../async/deadline.ts";
 import { getLogger } from "../async/log.ts";
 import { BodyReader, pieceBytes } from "./body_reader.ts";
 import type { PushbackStream } from "./byte_stream.ts";
@@ -12,6 +13,7 @@ export type HttpHandler = (
 
 /** Requests of the kubelet API have no body worth more. */
 const maxBodyBytes = 64 * 1024;
+const bodyMs = 10_000;
 const log = getLogger("kubelet");
 const encoder = new TextEncoder();
 
@@ -27,7 +29,7 @@ export async function answerRequest(
   handler: HttpHandler,
   { signal }: AbortOptions,
 ): Promise<boolean> {
-  const body = await readBody(stream, head);
+  const body = await bodyInTime(stream, head, { signal });
   if (body.kind === "refused") {
     await stream.write(textResponse(body.status, body.message));
     return false;
@@ -59,6 +61,20 @@ type Body =
     readonly status: 400 | 411 | 413;
     readonly message: string;
   };
+
+/** Nobody is known yet: a body that does not come must not hold the connection. */
+async function bodyInTime(
+  stream: PushbackStream,
+  head: RequestHead,
+  { signal }: AbortOptions,
+): Promise<Body> {
+  using late = new Deadline(bodyMs, { signal });
+  const destroy = () => {
+    if (late.expired || signal.aborted) stream.destroy();
+  };
+  late.signal.addEventListener("abort", destroy, { once: true });
+  return await readBody(stream, head);
+}
 
 async function readBody(
   stream: PushbackStream,

@@ -237,5 +237,5 @@ Deno.test("answerRequest() leaves nothing behind on the signal of the server", a
   const handler: HttpHandler = () => new Response("x");
   await answerRequest(client.stream, result.head, handler, { signal });
   // AbortSignal.any() would hold on to the request without a listener.
-  assert.deepEqual({ added, listeners }, { added: 1, listeners: 0 });
+  assert.deepEqual({ added, listeners }, { added: 2, listeners: 0 });
 });

@@ -128,6 +128,7 @@ export class HttpFront {
         group.spawn((signal) => this.#serve(conn, signal));
       } catch (error) {
         if (signal.aborted) return;
+        if (isOfOneClient(error)) continue; // it left before it was accepted
         log.warn("Cannot accept a connection", { error });
         await delay(100, { signal }).catch(() => undefined); // aborted: the loop ends
       }
@@ -224,6 +225,13 @@ export class HttpFront {
       request = await headWithin(this.#limits.idleMs, stream, { signal });
     }
   }
+}
+
+/** Whether only one client is affected: the next one must not wait for it. */
+function isOfOneClient(error: unknown): boolean {
+  const { NotConnected, ConnectionReset, ConnectionAborted } = Deno.errors;
+  return [NotConnected, ConnectionReset, ConnectionAborted]
+    .some((kind) => error instanceof kind);
 }
 
 /** A client whose first request has come, if only its head. */
