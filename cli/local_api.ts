@@ -7,8 +7,8 @@ import {
   type ByteStream,
   connStream,
   PushbackStream,
-} from "../kubelet/byte_stream.ts";
-import { readResponseHead } from "../kubelet/http_head.ts";
+} from "../async/byte_stream.ts";
+import { readResponseHead } from "../async/http_head.ts";
 import { notFound, ServerError } from "./server_error.ts";
 
 /** The names of the sockets of `farlet run`, in its state directory. */

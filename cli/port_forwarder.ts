@@ -8,7 +8,7 @@ import {
   closeWrite,
   readConn,
   writeConn,
-} from "../kubelet/byte_stream.ts";
+} from "../async/byte_stream.ts";
 import {
   SpdySession,
   type SpdyStream,

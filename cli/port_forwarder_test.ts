@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ByteStream, writeConn } from "../kubelet/byte_stream.ts";
+import { type ByteStream, writeConn } from "../async/byte_stream.ts";
 import type { ConnectPort } from "../kubelet/streaming/port_forward.ts";
 import { servePortForwardSpdy } from "../kubelet/streaming/port_forward_spdy.ts";
 import { SpdySession } from "../kubelet/streaming/spdy_session.ts";

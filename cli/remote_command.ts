@@ -1,7 +1,7 @@
 import { abortable, type AbortOptions } from "../async/abort.ts";
 import { TaskGroup } from "../async/task_group.ts";
 import type { Status } from "../k8s/types.ts";
-import type { ByteStream } from "../kubelet/byte_stream.ts";
+import type { ByteStream } from "../async/byte_stream.ts";
 import { WebSocketConnection } from "../kubelet/streaming/websocket.ts";
 import type { TerminalSize } from "../providers/runtime.ts";
 

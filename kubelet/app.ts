@@ -12,7 +12,7 @@ import {
   healthDetail,
   healthSummary,
 } from "./health.ts";
-import { upgradeProtocol } from "./http_head.ts";
+import { upgradeProtocol } from "../async/http_head.ts";
 import { requestMetrics } from "./stats/request_metrics.ts";
 import { statsApi } from "./stats/stats_api.ts";
 import { readStreamingRequest } from "./streaming/exec_request.ts";

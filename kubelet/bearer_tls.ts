@@ -5,7 +5,7 @@ import {
   closeConn,
   closeWrite,
   connStream,
-} from "./byte_stream.ts";
+} from "../async/byte_stream.ts";
 import { keyPairValidity } from "./kept_key_pair.ts";
 import type { KeyPair } from "./tls_stream.ts";
 

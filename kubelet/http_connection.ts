@@ -2,8 +2,8 @@ import type { AbortOptions } from "../async/abort.ts";
 import { Deadline } from "../async/deadline.ts";
 import { getLogger } from "../async/log.ts";
 import { BodyReader, pieceBytes } from "./body_reader.ts";
-import type { PushbackStream } from "./byte_stream.ts";
-import { type RequestHead, textResponse } from "./http_head.ts";
+import type { PushbackStream } from "../async/byte_stream.ts";
+import { type RequestHead, textResponse } from "../async/http_head.ts";
 
 /** Answers a request; the signal aborts when the client has left. */
 export type HttpHandler = (

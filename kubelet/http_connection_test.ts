@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { type ByteStream, PushbackStream } from "./byte_stream.ts";
+import { type ByteStream, PushbackStream } from "../async/byte_stream.ts";
 import { answerRequest, type HttpHandler } from "./http_connection.ts";
-import { readHead } from "./http_head.ts";
+import { readHead } from "../async/http_head.ts";
 
 /** A client that has sent `text` and is still there, and what it has got. */
 function clientOf(text: string) {

@@ -3,7 +3,7 @@ import { Deadline } from "../async/deadline.ts";
 import { delay } from "../async/delay.ts";
 import { getLogger } from "../async/log.ts";
 import { TaskGroup } from "../async/task_group.ts";
-import { type ByteStream, PushbackStream } from "./byte_stream.ts";
+import { type ByteStream, PushbackStream } from "../async/byte_stream.ts";
 import type { Peer } from "./context.ts";
 import { answerRequest } from "./http_connection.ts";
 import {
@@ -12,7 +12,7 @@ import {
   type RequestHead,
   textResponse,
   upgradeProtocol,
-} from "./http_head.ts";
+} from "../async/http_head.ts";
 
 /** A client that has proven who it is, or that it is nobody. */
 export interface AcceptedClient {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { connStream } from "./byte_stream.ts";
+import { connStream } from "../async/byte_stream.ts";
 import type { Peer } from "./context.ts";
 import {
   type FrontLimits,

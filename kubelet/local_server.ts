@@ -3,7 +3,7 @@ import { Deadline } from "../async/deadline.ts";
 import { delay } from "../async/delay.ts";
 import { getLogger } from "../async/log.ts";
 import { TaskGroup } from "../async/task_group.ts";
-import { connStream } from "./byte_stream.ts";
+import { connStream } from "../async/byte_stream.ts";
 import { allowLocal, localApp, nodeOfPath } from "./local_app.ts";
 import type { LocalContext } from "./local_context.ts";
 import { listenLocally } from "./local_socket.ts";

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { untilAborted } from "../async/abort.ts";
 import type { Pod } from "../k8s/types.ts";
-import { connStream, PushbackStream } from "./byte_stream.ts";
+import { connStream, PushbackStream } from "../async/byte_stream.ts";
 import type { KubeApi, KubeletContext } from "./context.ts";
-import { readResponseHead } from "./http_head.ts";
+import { readResponseHead } from "../async/http_head.ts";
 import { startKubeletServer } from "./server.ts";
 import { SpdySession, type SpdyStream } from "./streaming/spdy_session.ts";
 import { connectLocally, echo, testPort } from "./streaming/test_ports.ts";

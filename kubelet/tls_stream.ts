@@ -9,7 +9,7 @@ import {
   closeWrite,
   readConn,
   writeConn,
-} from "./byte_stream.ts";
+} from "../async/byte_stream.ts";
 
 /** A certificate chain with its private key, both PEM. */
 export interface KeyPair {

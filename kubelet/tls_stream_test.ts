@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import tls from "node:tls";
-import type { ByteStream } from "./byte_stream.ts";
+import type { ByteStream } from "../async/byte_stream.ts";
 import { type LeafOptions, TestPki } from "./test_pki.ts";
 import { canVerifyClients } from "./tls_listener.ts";
 import { acceptTls, type KeyPair, type TlsIdentity } from "./tls_stream.ts";

@@ -6,8 +6,8 @@ import {
   type ByteStream,
   connStream,
   PushbackStream,
-} from "../kubelet/byte_stream.ts";
-import { readHead, type RequestHead } from "../kubelet/http_head.ts";
+} from "../async/byte_stream.ts";
+import { readHead, type RequestHead } from "../async/http_head.ts";
 import type { ConnectPort } from "../kubelet/streaming/port_forward.ts";
 import { servePortForwardSpdy } from "../kubelet/streaming/port_forward_spdy.ts";
 import { SpdySession } from "../kubelet/streaming/spdy_session.ts";

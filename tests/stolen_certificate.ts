@@ -1,4 +1,4 @@
-import { connStream, writeConn } from "../kubelet/byte_stream.ts";
+import { connStream, writeConn } from "../async/byte_stream.ts";
 
 /** A client certificate in files, with its key. */
 interface OwnCertificate {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { TestSession } from "../cli/test_session.ts";
-import { writeConn } from "../kubelet/byte_stream.ts";
+import { writeConn } from "../async/byte_stream.ts";
 import {
   connectLocally,
   echo,

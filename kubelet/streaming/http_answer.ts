@@ -1,4 +1,4 @@
-import type { ByteStream } from "../byte_stream.ts";
+import type { ByteStream } from "../../async/byte_stream.ts";
 
 /** Reason phrases; the rest go without one, as HTTP allows. */
 const reasons: Readonly<Record<number, string>> = {

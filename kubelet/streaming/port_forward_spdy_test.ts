@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { AbortOptions } from "../../async/abort.ts";
-import type { ByteStream } from "../byte_stream.ts";
+import type { ByteStream } from "../../async/byte_stream.ts";
 import type { ConnectPort, PortForwardOptions } from "./port_forward.ts";
 import { servePortForwardSpdy } from "./port_forward_spdy.ts";
 import { SpdySession, type SpdyStream } from "./spdy_session.ts";

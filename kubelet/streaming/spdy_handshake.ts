@@ -1,4 +1,4 @@
-import type { RequestHead } from "../http_head.ts";
+import type { RequestHead } from "../../async/http_head.ts";
 import { responseHead } from "./http_answer.ts";
 
 /** The outcome of {@linkcode negotiateSpdy}. */

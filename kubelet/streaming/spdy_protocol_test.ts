@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ByteStream } from "../byte_stream.ts";
+import type { ByteStream } from "../../async/byte_stream.ts";
 import { SpdyFrameParser } from "./spdy_frame_parser.ts";
 import { HeaderDecoder, HeaderEncoder } from "./spdy_headers.ts";
 import { SpdySession } from "./spdy_session.ts";

@@ -1,6 +1,6 @@
 import { abortable, type AbortOptions } from "../../async/abort.ts";
 import { Deadline } from "../../async/deadline.ts";
-import type { ByteStream } from "../byte_stream.ts";
+import type { ByteStream } from "../../async/byte_stream.ts";
 import { goAwayFrame, pingFrame } from "./spdy_frame.ts";
 import { SpdyFrameParser } from "./spdy_frame_parser.ts";
 import { StreamTable } from "./spdy_stream_table.ts";

@@ -1,4 +1,4 @@
-import type { ByteStream } from "../byte_stream.ts";
+import type { ByteStream } from "../../async/byte_stream.ts";
 import { frameHeadBytes, putDataHead } from "./spdy_frame.ts";
 import { Wakeup } from "./wakeup.ts";
 

@@ -1,4 +1,4 @@
-import type { ByteStream } from "../byte_stream.ts";
+import type { ByteStream } from "../../async/byte_stream.ts";
 
 /** How a {@linkcode streamPair} carries bytes. */
 export interface StreamPairOptions {

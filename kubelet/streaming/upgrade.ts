@@ -2,9 +2,9 @@ import type { AbortOptions } from "../../async/abort.ts";
 import { getLogger } from "../../async/log.ts";
 import { TaskGroup } from "../../async/task_group.ts";
 import type { CheckAccess } from "../access.ts";
-import type { ByteStream } from "../byte_stream.ts";
+import type { ByteStream } from "../../async/byte_stream.ts";
 import type { KubeletContext } from "../context.ts";
-import type { RequestHead } from "../http_head.ts";
+import type { RequestHead } from "../../async/http_head.ts";
 import type { HttpFrontOptions, UpgradeRequest } from "../http_front.ts";
 import {
   type CommandSessionOptions,

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { Pod } from "../../k8s/types.ts";
 import type { AccessVerdict } from "../access.ts";
-import { PushbackStream } from "../byte_stream.ts";
+import { PushbackStream } from "../../async/byte_stream.ts";
 import type { KubeletContext } from "../context.ts";
-import { readResponseHead } from "../http_head.ts";
+import { readResponseHead } from "../../async/http_head.ts";
 import { SpdySession } from "./spdy_session.ts";
 import { echo, testPort } from "./test_ports.ts";
 import { connectLocally } from "./test_ports.ts";

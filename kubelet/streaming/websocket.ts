@@ -2,7 +2,7 @@ import { abortable, type AbortOptions } from "../../async/abort.ts";
 import { Deadline } from "../../async/deadline.ts";
 import { delay } from "../../async/delay.ts";
 import { getLogger } from "../../async/log.ts";
-import type { ByteStream } from "../byte_stream.ts";
+import type { ByteStream } from "../../async/byte_stream.ts";
 import { opcodes } from "./websocket_frame.ts";
 import { WebSocketReader } from "./websocket_reader.ts";
 import { WebSocketWriter } from "./websocket_writer.ts";

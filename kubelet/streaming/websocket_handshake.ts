@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { RequestHead } from "../http_head.ts";
+import type { RequestHead } from "../../async/http_head.ts";
 
 /** The outcome of {@linkcode negotiateWebSocket}. */
 export type WebSocketNegotiation =

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RequestHead } from "../http_head.ts";
+import type { RequestHead } from "../../async/http_head.ts";
 import { negotiateWebSocket, webSocketAccept } from "./websocket_handshake.ts";
 
 const key = "dGhlIHNhbXBsZSBub25jZQ==";

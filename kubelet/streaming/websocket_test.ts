@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { ByteStream } from "../byte_stream.ts";
+import type { ByteStream } from "../../async/byte_stream.ts";
 import { streamPair, type StreamPairOptions } from "./test_stream.ts";
 import {
   WebSocketConnection,

@@ -1,5 +1,5 @@
 import { getLogger } from "../../async/log.ts";
-import type { ByteStream } from "../byte_stream.ts";
+import type { ByteStream } from "../../async/byte_stream.ts";
 import {
   applyMask,
   maxHeadBytes,

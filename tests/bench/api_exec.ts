@@ -1,5 +1,5 @@
-import { connStream, PushbackStream } from "../../kubelet/byte_stream.ts";
-import { readResponseHead } from "../../kubelet/http_head.ts";
+import { connStream, PushbackStream } from "../../async/byte_stream.ts";
+import { readResponseHead } from "../../async/http_head.ts";
 import { WebSocketConnection } from "../../kubelet/streaming/websocket.ts";
 import type { ApiCredentials } from "../../k8s/credentials.ts";
 
