@@ -17,6 +17,8 @@ import { readYamlFile } from "./async/yaml_file.ts";
 /** Where a configuration comes from; flags beat the environment, which beats the file. */
 export interface ConfigSources {
   readonly file?: string | undefined;
+  /** In place of a file: what would stand in it, with absolute paths. */
+  readonly document?: unknown;
   /** Values by setting (`--node-ip <address>`), as the command line gave them. */
   readonly flags: ReadonlyMap<string, string | readonly string[]>;
   readonly env: Environment;
@@ -28,14 +30,14 @@ export interface ConfigSources {
  * @throws ConfigError that names the file, flag or variable, the field and the remedy.
  */
 export async function loadConfig(
-  { file, flags, env }: ConfigSources,
+  { file, document: given = configHeader, flags, env }: ConfigSources,
 ): Promise<AgentConfig> {
   const schema = agentConfigSchema({
     baseDir: file === undefined ? Deno.cwd() : dirname(resolve(file)),
     defaultStateDir: defaultStateDir(env),
   });
-  const named = withNodeName(
-    file === undefined ? configHeader : await readDocument(file),
+  const named = withNodeNames(
+    file === undefined ? given : await readDocument(file),
   );
   // Checked alone first: the overrides may then rely on its shape.
   if (file !== undefined) parse(schema, named, new Map(), `"${file}"`);
@@ -50,15 +52,33 @@ export async function loadConfig(
     ...taintFromEnv(env, `${provider}`),
     ...fromFlags,
   ];
+  const nodes = fieldOf(named, ["nodes"]);
+  const count = Array.isArray(nodes) ? nodes.length : 1;
+  const ofOne = overrides.find(({ path: [list, , field] }) =>
+    list === "nodes" && !ofEveryNode.includes(field)
+  );
+  if (ofOne !== undefined && count > 1) {
+    throw new ConfigError(
+      `Cannot use ${ofOne.origin}: there are ${count} nodes, and it is not said which one is meant; set the field in the file`,
+    );
+  }
   let document = named;
   for (const { path, value } of overrides) {
-    document = withField(document, path, value);
+    const [list, , field] = path;
+    const times = list === "nodes" && ofEveryNode.includes(field) ? count : 1;
+    for (let index = 0; index < times; index++) {
+      const at = times === 1 ? path : path.with(1, index);
+      document = withField(document, at, value);
+    }
   }
   const origins = new Map(
     overrides.map(({ path, origin }) => [fieldName(path), origin]),
   );
   return parse(schema, document, origins, "the host name as the node's name");
 }
+
+/** Fields of a node that a flag or the environment sets for all of them. */
+const ofEveryNode: readonly unknown[] = ["ip", "taints"];
 
 /** Where commands that read no configuration find the state: as the environment says. */
 export function stateDirFrom(env: Environment): string {
@@ -154,15 +174,20 @@ function parse(
   throw new ConfigError(problems.join("\n"), { cause: result.error });
 }
 
-/** Fills in the host name where the document names no node. */
-function withNodeName(document: unknown): unknown {
-  const path = ["nodes", 0, "name"];
-  if (fieldOf(document, path) !== undefined) return document;
-  const nodes = fieldOf(document, ["nodes"]);
-  const fillable = nodes === undefined || isRecord(fieldOf(nodes, [0]));
-  return isRecord(document) && !Array.isArray(document) && fillable
-    ? withField(document, path, hostname().toLowerCase())
-    : document;
+/** Fills in the host name where the document names no node: this machine's, or the SSH host's. */
+function withNodeNames(document: unknown): unknown {
+  if (!isRecord(document) || Array.isArray(document)) return document;
+  const nodes = fieldOf(document, ["nodes"]) ?? [{}];
+  if (!Array.isArray(nodes)) return document;
+  return {
+    ...document,
+    nodes: nodes.map((node: unknown) => {
+      if (!isRecord(node) || Array.isArray(node)) return node;
+      const host = fieldOf(node, ["ssh", "host"]);
+      const name = typeof host === "string" ? host : hostname();
+      return { name: name.toLowerCase(), ...node };
+    }),
+  };
 }
 
 function fieldOf(value: unknown, path: FieldPath): unknown {

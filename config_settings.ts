@@ -2,8 +2,12 @@ import { resolve } from "node:path";
 import { ConfigError } from "./async/config_error.ts";
 
 /** The providers that ship with farlet. */
-export const providerNames = ["wasm", "memory"] as const;
+export const providerNames = ["wasm", "ssh", "memory"] as const;
 export type ProviderName = (typeof providerNames)[number];
+
+/** Those that need no host. */
+export const localProviderNames = ["wasm", "memory"] as const;
+export type LocalProviderName = (typeof localProviderNames)[number];
 
 /** Where a field is in the configuration: `["kubelet", "port"]`, `["nodes", 0, "ip"]`. */
 export type FieldPath = readonly PropertyKey[];

@@ -59,6 +59,8 @@ Deno.test("loadConfig() needs nothing: every field has a default", async () => {
         value: "wasm",
         effect: "NoSchedule",
       }],
+      clusterDNS: [],
+      clusterDomain: "cluster.local",
       wasm: { allowLocalModules: [] },
     }],
   });
@@ -66,6 +68,26 @@ Deno.test("loadConfig() needs nothing: every field has a default", async () => {
 
 Deno.test("loadConfig() takes what `farlet print config` prints, and it says the defaults", async () => {
   assert.deepEqual(await load(defaultConfig), await load(undefined));
+});
+
+Deno.test("loadConfig() takes the hosts that `farlet print config` shows, named after them", async () => {
+  const [, hosts = ""] = defaultConfig.split("# Hosts reached over SSH");
+  const lines = hosts.split("\n").slice(1).map((line) => line.slice(4));
+  const { nodes } = await load(`${header}nodes:\n${lines.join("\n")}`);
+  assert.deepEqual(nodes.map(({ name }) => name), ["10.0.0.11", "pi-12"]);
+  const [{ ssh, taints }] = nodes;
+  assert.equal(ssh?.user, "pi");
+  assert.match(ssh.identityFile ?? "", /^\/etc\/farlet\//);
+  assert.equal(taints[0]?.value, "ssh");
+});
+
+Deno.test("loadConfig() refuses a flag that could mean any of several nodes", async () => {
+  const yaml = `${header}nodes: [{ name: a }, { name: b, provider: memory }]`;
+  const loading = load(yaml, { flags: { "--node-name <name>": "c" } });
+  await assert.rejects(loading, /Cannot use --node-name: there are 2 nodes/);
+  const flags = { "--node-ip <address>": "10.0.0.5" };
+  const { nodes } = await load(yaml, { flags });
+  assert.deepEqual(nodes.map(({ ip }) => ip), ["10.0.0.5", "10.0.0.5"]);
 });
 
 Deno.test("every field that is commented out in what `farlet print config` prints can be set", async () => {
@@ -212,10 +234,29 @@ const refused: readonly [yaml: string, message: RegExp][] = [
     `${header}kubelet: { authentication: { anonymous: true } }`,
     /authentication\.anonymous: expected a map with the fields enabled/,
   ],
-  [`${header}nodes: []`, /nodes: expected a list with one node/],
-  [`${header}nodes: [{name: a}, {name: b}]`, /nodes: one node per agent/],
+  [`${header}nodes: []`, /nodes: expected at least one node/],
+  [`${header}nodes: [{name: a}, {name: b}]`, /one wasm node, not two/],
+  [
+    `${header}nodes: [{name: a}, {name: a, provider: memory}]`,
+    /nodes\[1\]\.name: "a" is the name of another node/,
+  ],
   [`${header}nodes: [{name: A_b}]`, /nodes\[0\]\.name: expected lower-case/],
-  [`${header}nodes: [{name: a, provider: ssh}]`, /wasm or memory, not "ssh"/],
+  [
+    `${header}nodes: [{name: a, provider: docker}]`,
+    /wasm or ssh or memory, not/,
+  ],
+  [
+    `${header}nodes: [{name: a, provider: ssh}]`,
+    /nodes\[0\]\.ssh: missing: .*ssh\.host/,
+  ],
+  [
+    `${header}nodes: [{name: a, ssh: {host: b}}]`,
+    /\.ssh: only a node with .provider: ssh/,
+  ],
+  [
+    `${header}nodes: [{name: a, provider: ssh, ssh: {host: -oProxyCommand=x}}]`,
+    /ssh\.host: expected a host name/,
+  ],
   [`${header}nodes: [{name: a, ip: here}]`, /nodes\[0\]\.ip: .*10\.0\.0\.5/],
   [`${header}nodes: [{name: a, labels: {x: 1}}]`, /labels\.x: .*in quotes/],
   [`${header}nodes: [{name: a, labels: {'a b': x}}]`, /label keys.*"a b"/],

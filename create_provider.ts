@@ -1,24 +1,85 @@
-import type { ProviderName } from "./config_settings.ts";
-import type { Provider } from "./providers/provider.ts";
+import type { NodeConfig, SshConfig } from "./config_node.ts";
+import type { Environment, LocalProviderName } from "./config_settings.ts";
+import type { Provider, ServerAddress } from "./providers/provider.ts";
 import type { ContainerRuntime } from "./providers/runtime.ts";
+import type { TargetContext } from "./providers/ssh/transport/resolve_target.ts";
 import { version } from "./version.ts";
 
-/** What the providers that ship with farlet are told; each uses what concerns it. */
-export interface ProviderOptions {
-  /** An absolute path, used by this provider alone. */
+/** What a provider is told of its node; each uses what concerns it. */
+export type ProviderConfig = Pick<
+  NodeConfig,
+  "name" | "provider" | "maxPods" | "wasm" | "ssh"
+>;
+
+/** What the providers of one process have in common. */
+export interface ProviderContext {
+  /** An absolute path; the provider that runs on this machine keeps its pods there. */
   readonly stateDir: string;
-  /** Directories below which `file:` images may lie. */
-  readonly allowLocalModules: readonly string[];
-  /** As many as the provider says, unless given. */
-  readonly maxPods?: number | undefined;
+  readonly env: Environment;
+  /** The API server, for pods that cannot reach it by themselves; none without a cluster. */
+  readonly apiServer?: ServerAddress;
+  /** Asked for the passphrases of SSH keys that are not known otherwise; nobody unless given. */
+  readonly askPassphrase?: NonNullable<TargetContext["askPassphrase"]>;
 }
 
-/** Makes a provider by its name; only the code of that one is loaded. */
-export async function createProvider(
-  name: ProviderName,
-  { stateDir, allowLocalModules, maxPods }: ProviderOptions,
+/** Makes providers as the configuration of their nodes says; only the code of those used is loaded. */
+export async function createProviders(
+  nodes: readonly ProviderConfig[],
+  context: ProviderContext,
+): Promise<
+  & AsyncDisposable
+  & {
+    readonly providers: readonly (Provider & {
+      readonly runtime: ContainerRuntime;
+    })[];
+  }
+> {
+  await using stack = new AsyncDisposableStack();
+  const ssh = nodes.some(({ provider }) => provider === "ssh")
+    ? await sshProviders(context)
+    : undefined;
+  const providers = [];
+  for (const node of nodes) {
+    providers.push(stack.use(await createProvider(node, context, ssh)));
+  }
+  const kept = stack.move();
+  return {
+    providers,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+type SshProviders = Awaited<ReturnType<typeof sshProviders>>;
+
+async function createProvider(
+  { name, provider, maxPods, wasm: { allowLocalModules }, ssh }: ProviderConfig,
+  { stateDir }: ProviderContext,
+  sshProviders: SshProviders | undefined,
 ): Promise<Provider & { readonly runtime: ContainerRuntime }> {
   const limit = maxPods === undefined ? {} : { maxPods };
+  if (provider !== "ssh") {
+    return await createLocalProvider(provider, {
+      ...{ stateDir, allowLocalModules },
+      ...limit,
+    });
+  }
+  if (ssh === undefined || sshProviders === undefined) {
+    throw new TypeError(`Cannot make node "${name}": it has no host`);
+  }
+  return await sshProviders({ nodeName: name, ssh, ...limit });
+}
+
+/** Makes a provider that runs containers on this machine, by its name. */
+export async function createLocalProvider(
+  name: LocalProviderName,
+  { stateDir, allowLocalModules, ...limit }: {
+    /** An absolute path. */
+    readonly stateDir: string;
+    /** Directories below which `file:` images may lie. */
+    readonly allowLocalModules: readonly string[];
+    readonly maxPods?: number;
+  },
+): Promise<Provider & { readonly runtime: ContainerRuntime }> {
   switch (name) {
     case "memory": {
       const memory = await import("./providers/memory/provider.ts");
@@ -30,4 +91,40 @@ export async function createProvider(
       return await wasm.createWasmProvider(options);
     }
   }
+}
+
+/** Hosts that share what limits how fast they are connected to. */
+async function sshProviders(
+  { env, apiServer, askPassphrase }: ProviderContext,
+) {
+  const { DialLimit } = await import("./providers/ssh/transport/dial_limit.ts");
+  const { SshProvider } = await import("./providers/ssh/provider.ts");
+  const { connectHost } = await import("./providers/ssh/transport/ssh_host.ts");
+  const { resolveTarget } = await import(
+    "./providers/ssh/transport/resolve_target.ts"
+  );
+  const dialLimit = new DialLimit();
+  return async (
+    { nodeName, ssh, maxPods }: {
+      readonly nodeName: string;
+      readonly ssh: SshConfig;
+      readonly maxPods?: number;
+    },
+  ) => {
+    const { engineSocket, rootDir, tunnel, ...settings } = ssh;
+    const target = await resolveTarget(settings, {
+      env,
+      ...(askPassphrase === undefined ? {} : { askPassphrase }),
+    });
+    const { signal } = new AbortController(); // Disposing of the provider ends it.
+    return await SshProvider.open({
+      nodeName,
+      host: connectHost(target, { dialLimit, signal }),
+      ...(engineSocket === undefined ? {} : { engineSocket }),
+      ...(rootDir === undefined ? {} : { root: rootDir }),
+      ...(maxPods === undefined ? {} : { maxPods }),
+      ...(apiServer === undefined ? {} : { apiServer }),
+      tunnel,
+    });
+  };
 }

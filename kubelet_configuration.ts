@@ -1,7 +1,7 @@
-import type { AgentOptions } from "./agent.ts";
 import type { KubeletConfig } from "./config_schema.ts";
 import { formatDuration } from "./k8s/duration.ts";
 import type { Taint } from "./k8s/types.ts";
+import type { Provider } from "./providers/provider.ts";
 
 /** What `/configz` shows: the `KubeletConfiguration` that would make a kubelet serve as we do. */
 export function kubeletConfiguration(
@@ -48,16 +48,18 @@ export function kubeletConfiguration(
 
 /** What `/flagz` shows: the flags of `farlet serve` that would make this agent. */
 export function agentFlags(
-  { nodeName, provider, ip, stateDir, taints, kubelet }:
-    & Pick<
-      AgentOptions,
-      "nodeName" | "ip" | "stateDir" | "taints" | "kubelet"
-    >
-    & { readonly provider: Pick<AgentOptions["provider"], "name"> },
+  { name, provider, ip, stateDir, taints, kubelet }: {
+    readonly name: string;
+    readonly provider: Pick<Provider, "name">;
+    readonly ip?: string;
+    readonly taints: readonly Taint[];
+    readonly kubelet: KubeletConfig;
+    readonly stateDir: string;
+  },
 ): Readonly<Record<string, string>> {
   return {
     "kubelet-port": String(kubelet.port),
-    "node-name": nodeName,
+    "node-name": name,
     "no-server-tls-bootstrap": String(!kubelet.serverTLSBootstrap),
     "no-taint": String(taints.length === 0),
     "provider": provider.name,

@@ -40,7 +40,7 @@ Deno.test("kubeletConfiguration() speaks as a KubeletConfiguration", () => {
 
 Deno.test("agentFlags() are those that would make the agent", () => {
   const flags = agentFlags({
-    ...{ nodeName: "n1", ip: "192.0.2.1", stateDir: "/s", taints: [] },
+    ...{ name: "n1", ip: "192.0.2.1", stateDir: "/s", taints: [] },
     kubelet: kubeletConfig({ clientCaFile: "/ca", serverTLSBootstrap: false }),
     provider: { name: "wasm" },
   });

@@ -15,7 +15,7 @@ export type { KubeletConfig } from "./config_schema.ts";
 export type { ApiCredentials } from "./k8s/credentials.ts";
 export { type CredentialOptions, loadCredentials } from "./k8s/kubeconfig.ts";
 export type * from "./k8s/types.ts";
-export { RuntimeError } from "./providers/errors.ts";
+export { RuntimeError, UnreachableError } from "./providers/errors.ts";
 export type { PodProvider } from "./providers/pod_provider.ts";
 export type { Program, ProgramHost } from "./providers/program_host.ts";
 export {
@@ -24,12 +24,14 @@ export {
   type ProgramUsage,
 } from "./providers/program_runtime.ts";
 export type {
+  ConditionSource,
   FilesystemSample,
   Health,
   NodeFacts,
   NodeSample,
   Provider,
   Refusal,
+  ServerAddress,
 } from "./providers/provider.ts";
 export type * from "./providers/runtime.ts";
 export {

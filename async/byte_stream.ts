@@ -18,6 +18,12 @@ export interface ByteStream {
   destroy(): void;
 }
 
+/** A {@linkcode ByteStream} whose directions end one by one. */
+export interface DuplexStream extends ByteStream {
+  /** Ends our direction once what was written is sent; the peer may go on. Repeatable. */
+  closeWrite(): Promise<void>;
+}
+
 const chunkBytes = 64 * 1024;
 
 /** A plain or TLS connection of the runtime as a {@linkcode ByteStream}. */

@@ -70,16 +70,24 @@ async function receiveHead(stream: ByteStream): Promise<
   }
   | Exclude<HeadResult, { readonly kind: "head" }>
 > {
-  let received: Uint8Array = new Uint8Array();
+  let buffer = new Uint8Array(2048);
+  let length = 0;
   let searched = 0;
   for (;;) {
-    const end = headEnd(received, searched);
-    if (end !== undefined) return { kind: "received", bytes: received, end };
-    if (received.length > maxHeadBytes) return { kind: "bad", status: 431 };
-    searched = Math.max(0, received.length - 3);
+    const bytes = buffer.subarray(0, length);
+    const end = headEnd(bytes, searched);
+    if (end !== undefined) return { kind: "received", bytes, end };
+    if (length > maxHeadBytes) return { kind: "bad", status: 431 };
+    searched = Math.max(0, length - 3);
     const chunk = await stream.read();
     if (chunk === undefined) return { kind: "ended" };
-    received = concat(received, chunk);
+    if (length + chunk.length > buffer.length) {
+      const larger = new Uint8Array(2 * (length + chunk.length));
+      larger.set(bytes);
+      buffer = larger;
+    }
+    buffer.set(chunk, length);
+    length += chunk.length;
   }
 }
 
@@ -145,11 +153,4 @@ function parseHeaders(lines: readonly string[]): Headers | undefined {
     }
   }
   return headers;
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }

@@ -6,6 +6,11 @@ export async function writePrivateFile(
   text: string,
 ): Promise<void> {
   const next = `${path}.${crypto.randomUUID()}`;
-  await Deno.writeTextFile(next, text, { mode: 0o600, createNew: true });
-  await Deno.rename(next, path);
+  try {
+    await Deno.writeTextFile(next, text, { mode: 0o600, createNew: true });
+    await Deno.rename(next, path);
+  } catch (error) {
+    await Deno.remove(next).catch(() => undefined); // It may not have come into being.
+    throw error;
+  }
 }

@@ -43,9 +43,9 @@ kubelet:
   # When an exec, attach or port-forward ends over which nothing comes.
   streamingConnectionIdleTimeout: 4h0m0s
 
-# One node per agent for now.
+# Every node is one of the cluster, with a kubelet API on a port of its own.
 nodes:
-  - provider: wasm  # wasm, or memory: pretends to run pods, for trials
+  - provider: wasm  # wasm; ssh, as below; memory: pretends to run pods, for trials
     # Default: the host name.
     # name: edge-1
     # Where the API server reaches this agent. Default: found out.
@@ -55,9 +55,39 @@ nodes:
     # As key=value:Effect or as { key, value, effect }; [] for none.
     taints:
       - virtual-kubelet.io/provider=wasm:NoSchedule
+    # Default: the port above, and one more for each node after the first.
+    # kubeletPort: 10251
     # Default: as many as the provider says.
     # maxPods: 110
+    # Name servers of pods that ask for those of the cluster; without any they
+    # get the host's.
+    clusterDNS: []
+    clusterDomain: cluster.local
     wasm:
       # Directories whose modules pods may name as images: file:///srv/modules/a.wasm
       allowLocalModules: []
+  # Hosts reached over SSH: containers run in their Docker or Podman.
+  # - provider: ssh
+  #   ssh:
+  #     host: 10.0.0.11  # also the node's name, unless "name" says otherwise
+  #     port: 22
+  #     user: pi
+  #     # Default: the keys of ssh, and those of SSH_AUTH_SOCK.
+  #     identityFile: /etc/farlet/id_ed25519
+  #     passphraseFile: /etc/farlet/id_ed25519.passphrase
+  #     # Default: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts. A host whose
+  #     # key is not there is refused ("farlet join" asks).
+  #     knownHostsFile: /etc/farlet/known_hosts
+  #     jump: ssh://admin@bastion.example.com
+  # - name: pi-12
+  #   provider: ssh
+  #   ssh:
+  #     host: pi-12
+  #     configFile: /root/.ssh/config  # where pi-12 is an alias
+  #     passwordFile: /etc/farlet/pi-12.password
+  #     engineSocket: /run/user/1000/podman/podman.sock  # default: found
+  #     rootDir: /mnt/data/farlet      # default: /var/lib/farlet, or below ~
+  #     # auto, apiserver or none: whether pods reach the API server through
+  #     # farlet's own connection; auto: where the host cannot reach it itself.
+  #     tunnel: auto
 `;

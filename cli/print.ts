@@ -22,7 +22,7 @@ export function printCommand(_context: CliContext): Command {
       readonly namespace: string;
       readonly nodeName?: string;
     }) => {
-      const { isSubdomain } = await import("../config_schema.ts");
+      const { isSubdomain } = await import("../config_node.ts");
       const { rbacManifest } = await import("./rbac.ts");
       for (const name of [options.namespace, options.nodeName ?? "any"]) {
         if (isSubdomain(name)) continue;

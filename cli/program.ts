@@ -5,9 +5,12 @@ import type { CliContext } from "./context.ts";
 import { deleteCommand } from "./delete.ts";
 import { describeCommand } from "./describe.ts";
 import { getCommand } from "./get.ts";
+import { doctorCommand } from "./doctor.ts";
 import { execCommand } from "./exec.ts";
 import { imageCommand } from "./image.ts";
 import { Interrupt } from "./interrupt.ts";
+import { joinCommand } from "./join.ts";
+import { leaveCommand } from "./leave.ts";
 import { logsCommand } from "./logs.ts";
 import { coloured, print, printError, wantsColour } from "./output.ts";
 import { OutputClosed } from "./output_stream.ts";
@@ -22,6 +25,7 @@ import { versionCommand } from "./version.ts";
 const examples = `
 Examples:
   farlet run examples/demo.yaml
+  farlet join ssh://root@10.0.0.7 --kubeconfig ~/.kube/config
   farlet serve --kubeconfig ~/.kube/config --node-name edge-1
   farlet run --help`;
 
@@ -54,6 +58,9 @@ export async function runCli(
 function program(context: CliContext): Command {
   const commands = [
     runCommand,
+    joinCommand,
+    leaveCommand,
+    doctorCommand,
     serveCommand,
     getCommand,
     describeCommand,
@@ -68,7 +75,9 @@ function program(context: CliContext): Command {
     versionCommand,
   ].map((make) => make(context));
   const program = new Command("farlet")
-    .description("A Kubernetes node made of WASI modules")
+    .description(
+      "Kubernetes nodes made of hosts reached over SSH, and of WASI modules",
+    )
     .helpCommand(false)
     // What is behind a "--" belongs to the command, also where it looks like an option.
     .enablePositionalOptions()

@@ -1,6 +1,9 @@
 import { Command, Option } from "commander";
 import { join, resolve } from "node:path";
-import { type ProviderName, providerNames } from "../config_settings.ts";
+import {
+  type LocalProviderName,
+  localProviderNames,
+} from "../config_settings.ts";
 import type { CliContext } from "./context.ts";
 import { RunConsole } from "./run_console.ts";
 import { createScratchState } from "./scratch_state.ts";
@@ -18,7 +21,7 @@ Examples:
   cat pod.yaml | farlet run -`;
 
 interface RunFlags {
-  readonly provider: ProviderName;
+  readonly provider: LocalProviderName;
   readonly stateDir?: string;
   readonly allowLocalModules?: readonly string[];
   readonly verbose?: boolean;
@@ -31,7 +34,7 @@ export function runCommand({ env, signal, exitWith }: CliContext): Command {
     .argument("<manifests>", "a file, a directory, or - for standard input")
     .addOption(
       new Option("--provider <name>", "what runs the containers")
-        .choices(providerNames).default("wasm"),
+        .choices(localProviderNames).default("wasm"),
     )
     .addOption(
       new Option(
@@ -47,7 +50,7 @@ export function runCommand({ env, signal, exitWith }: CliContext): Command {
       await configureLogging({ level: "warning", format: "text" });
       const { runManifests } = await import("../standalone.ts");
       const { stateDirFrom } = await import("../config.ts");
-      const { createProvider } = await import("../create_provider.ts");
+      const { createLocalProvider } = await import("../create_provider.ts");
       const stateDir = flags.stateDir === undefined
         ? stateDirFrom(env)
         : resolve(flags.stateDir);
@@ -57,7 +60,7 @@ export function runCommand({ env, signal, exitWith }: CliContext): Command {
         source,
         socket: await socketOfRun(stateDir),
         createProvider: (directories) =>
-          createProvider(flags.provider, {
+          createLocalProvider(flags.provider, {
             stateDir: state.path,
             allowLocalModules: [...allowed, ...directories].map((dir) =>
               resolve(dir)

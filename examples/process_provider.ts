@@ -1,8 +1,10 @@
 import {
   type NodeFacts,
+  type Pod,
   type ProgramHost,
   ProgramRuntime,
   type Provider,
+  type Refusal,
 } from "../mod.ts";
 
 /** Runs a process of this machine to its end, with the streams and signals of the host. */
@@ -43,6 +45,26 @@ function send(signal: Deno.Signal, child: Deno.ChildProcess): void {
   }
 }
 
+/** What plain processes cannot do, of what other containers can. */
+function refusals({ spec }: Pod): readonly Refusal[] {
+  return (["initContainers", "containers"] as const).flatMap((kind) =>
+    (spec?.[kind] ?? []).flatMap(({ lifecycle, volumeMounts = [] }, i) => [
+      ...volumeMounts.flatMap(({ mountPropagation = "None" }, j) =>
+        mountPropagation === "None" ? [] : [{
+          field: `spec.${kind}[${i}].volumeMounts[${j}].mountPropagation`,
+          message: "processes see the machine's mounts",
+        }]
+      ),
+      ...("stopSignal" in (lifecycle ?? {})
+        ? [{
+          field: `spec.${kind}[${i}].lifecycle.stopSignal`,
+          message: "processes are stopped by SIGTERM",
+        }]
+        : []),
+    ])
+  );
+}
+
 /** Pods of plain processes, with everything that farlet knows about pods. */
 export function createProcessProvider(facts: NodeFacts): Provider {
   const runtime = new ProgramRuntime({
@@ -54,6 +76,7 @@ export function createProcessProvider(facts: NodeFacts): Provider {
   return {
     name: "process",
     runtime,
+    refusals,
     describeNode: () => Promise.resolve(facts),
     checkHealth: () => Promise.resolve({ kind: "healthy" }),
     [Symbol.asyncDispose]: () => runtime[Symbol.asyncDispose](),

@@ -51,6 +51,8 @@ export async function answerRequest(
     return await send(stream, head, response, options);
   } finally {
     signal.removeEventListener("abort", stop);
+    // Whatever the handler has started for this request ends with it, also where nobody reads it.
+    left.abort(new Error("The request is over"));
   }
 }
 
@@ -145,7 +147,12 @@ async function send(
   if (!reusable) lines.push("connection: close");
   if (chunked) lines.push("transfer-encoding: chunked");
   else if (body === null) lines.push("content-length: 0");
-  await stream.write(encoder.encode(`${lines.join("\r\n")}\r\n\r\n`));
+  try {
+    await stream.write(encoder.encode(`${lines.join("\r\n")}\r\n\r\n`));
+  } catch (error) {
+    await body?.cancel(error);
+    throw error;
+  }
   if (body === null) return reusable;
   if (head.method === "HEAD") await body.cancel();
   else await sendBody(stream, body, { ...options, chunked });

@@ -153,13 +153,16 @@ export class HttpFront {
   async #serve(conn: Deno.Conn, signal: AbortSignal): Promise<void> {
     using scope = new DisposableStack();
     this.#connections++;
-    // The echo of a key must not wait until the one before has been acknowledged.
-    if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
     scope.defer(() => {
       this.#connections--;
       this.#left.resolve();
     });
     try {
+      if (isTcp(conn)) {
+        // The echo of a key must not wait until the one before has been acknowledged.
+        conn.setNoDelay(true);
+        conn.setKeepAlive(true);
+      }
       const newcomer = await this.#meet(conn, signal);
       if (newcomer === undefined) return;
       const destroy = () => newcomer.stream.destroy();
@@ -225,6 +228,10 @@ export class HttpFront {
       request = await headWithin(this.#limits.idleMs, stream, { signal });
     }
   }
+}
+
+function isTcp(conn: Deno.Conn): conn is Deno.TcpConn {
+  return "setNoDelay" in conn;
 }
 
 /** Whether only one client is affected: the next one must not wait for it. */

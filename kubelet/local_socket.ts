@@ -27,7 +27,10 @@ export async function listenLocally(path: string): Promise<LocalSocket> {
       `a socket's path has at most ${maxPathBytes} bytes, and this has ${bytes}; name a shorter state directory`,
     );
   }
-  if (await answers(path)) throw refused(path, "another agent answers there");
+  if (await isTaken(path)) throw refused(path, "another agent answers there");
+  if (await isOther(path)) {
+    throw refused(path, "something else than a socket is there");
+  }
   try {
     return await bind(path);
   } catch (cause) {
@@ -42,7 +45,7 @@ export async function removeDeadSockets(
 ): Promise<void> {
   for await (const { name } of Deno.readDir(dir)) {
     const path = join(dir, name);
-    if (names.test(name) && !await answers(path)) await remove(path);
+    if (names.test(name) && !await isTaken(path)) await remove(path);
   }
 }
 
@@ -89,13 +92,23 @@ async function remove(path: string): Promise<void> {
   }
 }
 
-/** Whether a live agent has the socket, of whichever user. */
-async function answers(path: string): Promise<boolean> {
+/** Whether somebody may have the socket, of whichever user; one that is too busy has it too. */
+async function isTaken(path: string): Promise<boolean> {
+  const { NotFound, ConnectionRefused } = Deno.errors;
   try {
     (await Deno.connect({ transport: "unix", path })).close();
     return true;
   } catch (error) {
-    return error instanceof Deno.errors.PermissionDenied;
+    return !(error instanceof NotFound || error instanceof ConnectionRefused);
+  }
+}
+
+async function isOther(path: string): Promise<boolean> {
+  try {
+    return !(await Deno.lstat(path)).isSocket;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

@@ -63,8 +63,8 @@ async function* watchEvents(
 ): AsyncGenerator<WatchEvent> {
   const feed = new ChangeFeed<"list">();
   const either = AbortSignal.any([signal, ending]);
-  const looks = feed.changes({ signal: either }, () => ["list"]);
   await using group = new TaskGroup(either);
+  const looks = feed.changes({ signal: group.signal }, () => ["list"]);
   for (const source of changes) {
     group.spawn(async (signal) => {
       for await (const _ of source({ signal })) feed.notify("list");
@@ -78,8 +78,9 @@ async function* watchEvents(
     yield* differences(seen ?? new Map(), now);
     if (seen === undefined) yield { type: "BOOKMARK", object: {} };
     seen = now;
-    await delay(settle, { signal: either }).catch(() => undefined); // the loop ends then
+    await delay(settle, group).catch(() => undefined); // the loop ends then
   }
+  await group.join();
   if (!signal.aborted && seen) yield* differences(seen, look());
 }
 

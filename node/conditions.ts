@@ -1,7 +1,6 @@
-import type { AbortOptions } from "../async/abort.ts";
 import { apiTime } from "../k8s/time.ts";
 import type { NodeCondition } from "../k8s/types.ts";
-import type { Health } from "../providers/provider.ts";
+import type { ConditionSource, Health } from "../providers/provider.ts";
 
 /** Whether pods may be given to the node, and if not, why. */
 export type Readiness =
@@ -12,17 +11,6 @@ export type Readiness =
     readonly reason: string;
     readonly message: string;
   };
-
-/** A condition of the Node that another part of the agent answers for. */
-export interface ConditionSource {
-  /** What it says now. */
-  readonly condition: Pick<
-    NodeCondition,
-    "type" | "status" | "reason" | "message"
-  >;
-  /** Yields whenever it may say something else, until aborted. */
-  changes(options: AbortOptions): AsyncIterable<unknown>;
-}
 
 /** The node is ready once its pods are known and while its provider is healthy. */
 export function nodeReadiness(

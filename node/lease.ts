@@ -166,11 +166,16 @@ export class NodeLease {
   }
 
   get #path(): string {
-    return apiPath("coordination.k8s.io/v1", "leases", {
-      namespace: "kube-node-lease",
-      name: this.#options.nodeName,
-    });
+    return leasePath(this.#options.nodeName);
   }
+}
+
+/** Where the Lease of a node is. */
+export function leasePath(nodeName: string): string {
+  return apiPath("coordination.k8s.io/v1", "leases", {
+    namespace: "kube-node-lease",
+    name: nodeName,
+  });
 }
 
 /** Milliseconds; a renewal that takes longer than the interval is given up. */

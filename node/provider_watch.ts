@@ -4,10 +4,14 @@ import { ChangeFeed } from "../async/change_feed.ts";
 import { Deadline } from "../async/deadline.ts";
 import { delay } from "../async/delay.ts";
 import { getLogger } from "../async/log.ts";
+import { TaskGroup } from "../async/task_group.ts";
 import type { Health, NodeFacts, Provider } from "../providers/provider.ts";
 
 /** What a {@linkcode ProviderWatch} asks. */
-export type WatchedProvider = Pick<Provider, "describeNode" | "checkHealth">;
+export type WatchedProvider = Pick<
+  Provider,
+  "describeNode" | "checkHealth" | "conditions"
+>;
 
 /**
  * Asks a provider again and again what its node has and whether it can run pods.
@@ -21,6 +25,8 @@ export class ProviderWatch {
   readonly #facts: Reading<NodeFacts>;
   readonly #health: Reading<Health>;
   readonly #feed = new ChangeFeed<"provider">();
+  /** Aborted when the next reading should not wait. */
+  #hurry = new AbortController();
 
   /**
    * @param options Milliseconds between readings, and until one is given up; 10 s each, as the
@@ -67,10 +73,22 @@ export class ProviderWatch {
     return this.#feed.changes({ signal }, () => ["provider"]);
   }
 
-  /** Asks until aborted. */
+  /** Asks until aborted; at once when one of the provider's conditions may have changed. */
   async run({ signal }: AbortOptions): Promise<void> {
+    await using group = new TaskGroup(signal);
+    for (const source of this.#provider.conditions ?? []) {
+      group.spawn(async (signal) => {
+        for await (const _ of source.changes({ signal })) this.#hurry.abort();
+      });
+    }
+    group.spawn((signal) => this.#ask({ signal }));
+    await group.join();
+  }
+
+  async #ask({ signal }: AbortOptions): Promise<void> {
     try {
       while (true) {
+        this.#hurry = new AbortController();
         const startedAt = performance.now();
         await Promise.all([
           this.#facts.read({ signal }),
@@ -82,10 +100,28 @@ export class ProviderWatch {
           ? Math.min(1_000, this.#interval)
           : this.#interval;
         const spent = performance.now() - startedAt;
-        await delay(Math.max(0, wait - spent), { signal });
+        await this.#pause(Math.max(0, wait - spent), { signal });
       }
     } catch (error) {
       if (!signal.aborted) throw error;
+    }
+  }
+
+  /** Waits, unless there is a reason to hurry. */
+  async #pause(ms: number, { signal }: AbortOptions): Promise<void> {
+    signal.throwIfAborted();
+    const hurry = this.#hurry.signal;
+    const stop = new AbortController();
+    const end = () => stop.abort();
+    signal.addEventListener("abort", end, { once: true });
+    hurry.addEventListener("abort", end, { once: true });
+    try {
+      if (!hurry.aborted) await delay(ms, stop);
+    } catch {
+      signal.throwIfAborted();
+    } finally {
+      signal.removeEventListener("abort", end);
+      hurry.removeEventListener("abort", end);
     }
   }
 }

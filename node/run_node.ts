@@ -7,8 +7,8 @@ import type { KubeClient } from "../k8s/client.ts";
 import { apiPath } from "../k8s/paths.ts";
 import { Reflector } from "../k8s/reflector.ts";
 import type { Node } from "../k8s/types.ts";
-import type { Provider } from "../providers/provider.ts";
-import type { ConditionSource } from "./conditions.ts";
+import type { ConditionSource, Provider } from "../providers/provider.ts";
+
 import { NodeHeldError, NodeLease } from "./lease.ts";
 import { type NodeConfig, nodeConfigProblems } from "./node_config.ts";
 import { ProviderWatch } from "./provider_watch.ts";
@@ -17,7 +17,10 @@ import { NodePublisher } from "./status.ts";
 /** What {@linkcode runNode} works with. */
 export interface RunNodeOptions extends AbortOptions {
   readonly client: KubeClient;
-  readonly provider: Pick<Provider, "name" | "describeNode" | "checkHealth">;
+  readonly provider: Pick<
+    Provider,
+    "name" | "describeNode" | "checkHealth" | "conditions"
+  >;
   /** Tells this agent from another that wants the same node; stable over restarts. */
   readonly agentId: string;
   /** Resolves when the node's pods are known: the node is not ready before. */

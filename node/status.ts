@@ -9,12 +9,8 @@ import { ApiError } from "../k8s/errors.ts";
 import { apiPath } from "../k8s/paths.ts";
 import type { Reflector } from "../k8s/reflector.ts";
 import type { Node, NodeCondition, NodeStatus } from "../k8s/types.ts";
-import {
-  type ConditionSource,
-  nodeConditions,
-  nodeReadiness,
-  type Readiness,
-} from "./conditions.ts";
+import type { ConditionSource } from "../providers/provider.ts";
+import { nodeConditions, nodeReadiness, type Readiness } from "./conditions.ts";
 import type { NodeConfig } from "./node_config.ts";
 import { nodeObject, nodeStatus } from "./node_object.ts";
 import type { ProviderWatch } from "./provider_watch.ts";

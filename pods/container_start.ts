@@ -1,11 +1,14 @@
 import type { AbortOptions } from "../async/abort.ts";
-import type { Container, Pod } from "../k8s/types.ts";
-import { bytes, cpuMillis } from "../k8s/quantity.ts";
+import type { Container } from "../k8s/types.ts";
+import type { ServerAddress } from "../providers/provider.ts";
 import type { ContainerSpec, LocalImage } from "../providers/runtime.ts";
+import { containerResources } from "./container_resources.ts";
 import { expandCommand, resolveEnvironment } from "./environment.ts";
 import type { NodeView } from "./field_ref.ts";
 import type { ObjectSource } from "./objects.ts";
+import { optional } from "./optional.ts";
 import type { DesiredContainer, DesiredPod } from "./pod_spec.ts";
+import { securitySettings } from "./security.ts";
 import { resolveMounts } from "./volumes.ts";
 
 /** What {@linkcode containerSpec} needs besides the container. */
@@ -17,6 +20,8 @@ export interface StartContext {
   readonly node: NodeView;
   /** The pod's addresses. */
   readonly ips: readonly string[];
+  /** Where the pod finds the API server; at its Service unless given. */
+  readonly apiServer?: ServerAddress | undefined;
 }
 
 /**
@@ -26,13 +31,16 @@ export interface StartContext {
  * container refers to does not exist.
  */
 export async function containerSpec(
-  { name, image, spec }: DesiredContainer,
+  container: DesiredContainer,
   context: StartContext,
   options: AbortOptions,
 ): Promise<ContainerSpec> {
-  const { pod } = context.desired;
+  const { name, image, spec } = container;
+  const { desired, node, ips, apiServer } = context;
+  const { pod } = desired;
+  const security = securitySettings(desired, container, context.image);
   const env = await resolveEnvironment(
-    { pod, container: spec, node: context.node, ips: context.ips },
+    { pod, container: spec, node, ips, apiServer },
     context.objects,
     options,
   );
@@ -49,18 +57,12 @@ export async function containerSpec(
     stdin: spec.stdin ?? false,
     stdinOnce: spec.stdinOnce ?? false,
     tty: spec.tty ?? false,
-    ...limits(spec),
+    ...containerResources(pod, spec, node),
+    security,
+    ...optional("stopSignal", stopSignal(spec)),
     terminationMessagePath: spec.terminationMessagePath ??
       "/dev/termination-log",
   };
-}
-
-/** The pod's host name: `spec.hostname` or the pod's name, cut to what a host name may have. */
-export function podHostname({ spec, metadata }: Pod): string {
-  return (spec?.hostname ?? metadata?.name ?? "").slice(0, 63).replace(
-    /[-.]+$/,
-    "",
-  );
 }
 
 function expanded(
@@ -72,25 +74,8 @@ function expanded(
     : expandCommand(list, env);
 }
 
-function limits(
-  { resources }: Container,
-): Pick<ContainerSpec, "memoryLimitBytes" | "cpuLimitMillis"> {
-  const { memory, cpu } = resources?.limits ?? {};
-  return {
-    ...optional(
-      "memoryLimitBytes",
-      memory === undefined ? undefined : bytes(memory),
-    ),
-    ...optional(
-      "cpuLimitMillis",
-      cpu === undefined ? undefined : cpuMillis(cpu),
-    ),
-  };
-}
-
-function optional<K extends string, V>(
-  key: K,
-  value: V | undefined,
-): { readonly [P in K]?: V } {
-  return value === undefined ? {} : { [key]: value } as { [P in K]: V };
+/** `lifecycle.stopSignal`: newer than the types. */
+function stopSignal({ lifecycle }: Container): string | undefined {
+  return (lifecycle as { readonly stopSignal?: string } | undefined)
+    ?.stopSignal;
 }

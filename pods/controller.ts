@@ -11,6 +11,7 @@ import { LocalPods } from "./local_pods.ts";
 import type { PodApi } from "./pod_api.ts";
 import { hasEnded, podIdentity } from "./pod_spec.ts";
 import { statusPatch } from "./status_patch.ts";
+import { isUnreachable } from "./unreachable.ts";
 
 /** The pods bound to this node, by UID, as the API server last told. */
 export interface PodStore {
@@ -264,7 +265,9 @@ class PodController {
         }
       } catch (error) {
         options.signal.throwIfAborted();
-        log.warn("Cannot look for pods that nobody wants", { error });
+        const message = "Cannot look for pods that nobody wants";
+        if (isUnreachable(error)) log.debug(message, { error });
+        else log.warn(message, { error });
       }
       await delay(orphanGrace + 1, options);
     }

@@ -3,6 +3,7 @@ import { ChangeFeed } from "../async/change_feed.ts";
 import { TaskGroup } from "../async/task_group.ts";
 import type { Pod } from "../k8s/types.ts";
 import { ProgramRuntime } from "../providers/program_runtime.ts";
+import { plainSandbox } from "../providers/test_specs.ts";
 import { type PodStore, runPods } from "./controller.ts";
 import { PodEngine } from "./engine.ts";
 import { FileObjects } from "./file_objects.ts";
@@ -173,8 +174,7 @@ Deno.test("runPods() removes what the API does not know, after the grace time", 
   await withController(async (_cluster, runtime) => {
     const { signal } = new AbortController();
     const orphan = { uid: "lost", namespace: "default", name: "lost" };
-    const more = { labels: {}, annotations: {}, hostname: "lost" };
-    await runtime.createSandbox({ ...orphan, ...more }, { signal });
+    await runtime.createSandbox(plainSandbox(orphan), { signal });
     assert.equal((await runtime.listPods({ signal })).length, 1);
     const deadline = Date.now() + 10_000;
     while ((await runtime.listPods({ signal })).length > 0) {

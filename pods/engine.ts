@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { abortable, type AbortOptions } from "../async/abort.ts";
 import { ChangeFeed } from "../async/change_feed.ts";
+import { Deadline } from "../async/deadline.ts";
 import { getLogger } from "../async/log.ts";
 import { TaskGroup } from "../async/task_group.ts";
 import { WorkQueue } from "../async/work_queue.ts";
@@ -11,13 +12,13 @@ import type {
   ContainerRef,
   ContainerRuntime,
   LogOptions,
-  ObservedPod,
   PodIdentity,
 } from "../providers/runtime.ts";
 import type { EngineContext } from "./pod_actions.ts";
 import { PodSync } from "./pod_sync.ts";
 import { podIdentity } from "./pod_spec.ts";
-import { planDeletion } from "./plan.ts";
+import { StopGraces } from "./stop_graces.ts";
+import { isUnreachable, unreachableRetry } from "./unreachable.ts";
 
 const log = getLogger("pods");
 const syncBackoff: Backoff = { base: 1_000, cap: 60_000 };
@@ -34,6 +35,10 @@ export class PodEngine implements PodProvider {
   readonly #queue = new WorkQueue<string>();
   readonly #feed = new ChangeFeed<string>();
   readonly #failures = new Map<string, number>();
+  /** Pods whose runtime could not be reached when they were looked at last. */
+  readonly #unreachable = new Set<string>();
+  /** Resolved when the runtime says that anything may have changed. */
+  #news = Promise.withResolvers<void>();
 
   readonly exec?: NonNullable<PodProvider["exec"]>;
   readonly attach?: NonNullable<PodProvider["attach"]>;
@@ -59,6 +64,7 @@ export class PodEngine implements PodProvider {
     group.spawn(async (signal) => {
       for await (const uid of this.#runtime.changes({ signal })) {
         if (this.#pods.has(uid)) this.#queue.add(uid);
+        this.#resume();
       }
     });
     group.spawn(async (signal) => {
@@ -110,6 +116,8 @@ export class PodEngine implements PodProvider {
     uid: string,
     _options: AbortOptions,
   ): Promise<PodStatus | undefined> {
+    // While nobody can know how the pod is, what others say of it stands.
+    if (this.#unreachable.has(uid)) return Promise.resolve(undefined);
     return Promise.resolve(this.#pods.get(uid)?.status);
   }
 
@@ -145,11 +153,13 @@ export class PodEngine implements PodProvider {
     try {
       const next = await pod.sync({ group, report, retry, signal });
       this.#failures.delete(uid);
+      const isBack = this.#unreachable.delete(uid);
       if (next.kind === "gone") this.#pods.delete(uid);
       else if (next.after !== undefined) this.#queue.add(uid, next);
-      if (!isDeepStrictEqual(before, pod.status)) report();
+      if (isBack || !isDeepStrictEqual(before, pod.status)) report();
     } catch (error) {
       if (signal.aborted) return;
+      if (isUnreachable(error)) return this.#postpone(uid, error);
       const failures = (this.#failures.get(uid) ?? 0) + 1;
       this.#failures.set(uid, failures);
       log.error("Cannot sync pod", { ...pod.identity, failures, error });
@@ -157,36 +167,73 @@ export class PodEngine implements PodProvider {
     }
   }
 
-  /** Ends a pod that the runtime has and nobody told the engine of. */
+  /** Looks again at what waits until the runtime can be reached: it has just said something. */
+  #resume(): void {
+    for (const uid of this.#unreachable) this.#queue.add(uid);
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
+  }
+
+  /** Leaves a pod alone until the runtime can be reached: that is no failure of the pod. */
+  #postpone(uid: string, error: unknown): void {
+    if (this.#unreachable.size === 0) {
+      log.debug("Pods wait until the runtime can be reached", { error });
+    }
+    this.#unreachable.add(uid);
+    this.#queue.add(uid, { after: unreachableRetry });
+  }
+
+  /** Ends a pod that the runtime has and nobody told the engine of, once it can be reached. */
   async #removeUnknown(
     uid: string,
     graceSeconds: number,
-    options: AbortOptions,
+    { signal }: AbortOptions,
+  ): Promise<void> {
+    const graces = new StopGraces();
+    for (;;) {
+      try {
+        return await this.#tryRemove(uid, graces, { graceSeconds, signal });
+      } catch (error) {
+        if (signal.aborted || !isUnreachable(error)) throw error;
+        log.debug("A pod's end waits until the runtime can be reached", {
+          uid,
+          error,
+        });
+        await this.#untilNews({ signal });
+      }
+    }
+  }
+
+  async #untilNews({ signal }: AbortOptions): Promise<void> {
+    using patience = new Deadline(unreachableRetry, { signal });
+    try {
+      await abortable(this.#news.promise, patience);
+    } catch (error) {
+      if (!patience.expired) throw error;
+    }
+  }
+
+  async #tryRemove(
+    uid: string,
+    graces: StopGraces,
+    options: AbortOptions & { readonly graceSeconds: number },
   ): Promise<void> {
     const observed = await this.#runtime.observe(uid, options);
     if (observed.sandbox === "absent" && observed.containers.length === 0) {
       return;
     }
-    await this.#stopAll(observed, graceSeconds, options);
-    await this.#runtime.removeSandbox(uid, options);
-    this.#context.objects.release(uid);
-  }
-
-  async #stopAll(
-    observed: ObservedPod,
-    graceSeconds: number,
-    options: AbortOptions,
-  ): Promise<void> {
-    const stops = planDeletion(observed, { graceSeconds });
+    const running = observed.containers.filter(({ state }) =>
+      state.kind === "running"
+    );
     await Promise.all(
-      stops.map((action) =>
-        action.kind === "stopContainer"
-          ? this.#runtime.stopContainer({
-            podUid: observed.uid,
-            container: action.container,
-          }, { ...options, graceSeconds })
-          : undefined
+      running.map(({ name }) =>
+        this.#runtime.stopContainer({ podUid: uid, container: name }, {
+          ...options,
+          graceSeconds: graces.left(name, options.graceSeconds),
+        })
       ),
     );
+    await this.#runtime.removeSandbox(uid, options);
+    this.#context.objects.release(uid);
   }
 }

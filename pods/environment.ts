@@ -2,6 +2,7 @@ import { messageOf } from "../async/message_of.ts";
 import type { AbortOptions } from "../async/abort.ts";
 import type { Container, EnvVar, Pod, Service } from "../k8s/types.ts";
 import { RuntimeError } from "../providers/errors.ts";
+import type { ServerAddress } from "../providers/provider.ts";
 import { expand, valueOf } from "./expansion.ts";
 import { type DownwardView, fieldValue, resourceValue } from "./field_ref.ts";
 import { decodeText } from "./object_content.ts";
@@ -13,12 +14,18 @@ import {
 } from "./objects.ts";
 import { podIdentity } from "./pod_spec.ts";
 import { containerReferences } from "./referenced_objects.ts";
-import { linkedServices, serviceVariables } from "./service_links.ts";
+import {
+  linkedServices,
+  serviceVariables,
+  withApiServer,
+} from "./service_links.ts";
 
 /** Whose environment to make, and what it may learn about itself. */
 export interface EnvironmentInput extends DownwardView {
   readonly pod: Pod;
   readonly container: Container;
+  /** Where the pod finds the API server; at its Service unless given. */
+  readonly apiServer?: ServerAddress | undefined;
 }
 
 /**
@@ -61,9 +68,10 @@ export function environment(
     readonly objects: PodObjects;
   },
 ): Readonly<Record<string, string>> {
-  const { pod, container, services, objects } = input;
+  const { pod, container, services, objects, apiServer } = input;
   const { namespace } = podIdentity(pod);
-  const links = serviceVariables(linkedServices(services, {
+  const known = apiServer ? withApiServer(services, apiServer) : services;
+  const links = serviceVariables(linkedServices(known, {
     namespace,
     enableServiceLinks: wantsServiceLinks(pod),
   }));

@@ -8,8 +8,10 @@ import {
   type PodObjects,
   readObjects,
 } from "./objects.ts";
+import { optional } from "./optional.ts";
 import { podIdentity } from "./pod_spec.ts";
 import { volumeReferences } from "./referenced_objects.ts";
+import { commonUser } from "./security.ts";
 import {
   configMapFiles,
   downwardFiles,
@@ -66,11 +68,14 @@ export async function filesVolume(
       })
     ),
   );
+  const { fsGroup } = pod.spec?.securityContext ?? {};
+  const files = mergeFiles(contents.map((content) => content.files));
   return {
     kind: "files",
     name,
-    files: mergeFiles(contents.map((content) => content.files)),
+    files: readableBy(fsGroup, files),
     secret: contents.some((content) => content.secret),
+    ...optional("fsGroup", fsGroup),
   };
 }
 
@@ -138,7 +143,7 @@ async function projectedContent(
       expirationSeconds: expirationSeconds ?? defaultTokenSeconds,
     }, { signal });
     return {
-      files: [tokenFile(path, token, tokenMode(pod, mode))],
+      files: [tokenFile(path, token, tokenOwner(pod, mode))],
       secret: true,
     };
   }
@@ -146,16 +151,22 @@ async function projectedContent(
   throw new Error(`projected sources of type ${kind} are not supported`);
 }
 
-/**
- * A token is for its owner alone where the kubelet would give it one: where the pod has a group
- * for its files, or all its containers run as the same user.
- */
-function tokenMode({ spec }: Pod, mode: number): number {
-  if (spec?.securityContext?.fsGroup !== undefined) return 0o600;
-  const users = new Set(
-    [...spec?.initContainers ?? [], ...spec?.containers ?? []].map((
-      { securityContext },
-    ) => securityContext?.runAsUser ?? spec?.securityContext?.runAsUser),
-  );
-  return users.size === 1 && !users.has(undefined) ? 0o600 : mode;
+/** As the kubelet gives a pod the files that it may read but not write: to its group, if it has one. */
+function readableBy(
+  fsGroup: number | undefined,
+  files: readonly VolumeFile[],
+): readonly VolumeFile[] {
+  if (fsGroup === undefined) return files;
+  return files.map((file) => ({ ...file, mode: file.mode | 0o440 }));
+}
+
+/** A token is for its owner alone where the pod has a user or a group that can be its owner. */
+function tokenOwner(
+  pod: Pod,
+  mode: number,
+): Pick<VolumeFile, "mode" | "uid"> {
+  const uid = commonUser(pod);
+  const { fsGroup } = pod.spec?.securityContext ?? {};
+  if (uid === undefined && fsGroup === undefined) return { mode };
+  return { mode: 0o600, ...optional("uid", uid) };
 }

@@ -229,30 +229,67 @@ for (const { claim, volume, spec, want, secret = false } of rows) {
   });
 }
 
-const tokenModes: readonly (readonly [
+const tokenOwners: readonly (readonly [
   claim: string,
   spec: Partial<NonNullable<Pod["spec"]>>,
-  want: number,
+  want: { mode: number; uid?: number },
 ])[] = [
-  ["0644 without a user or a group", {}, 0o644],
-  ["0600 with fsGroup", { securityContext: { fsGroup: 1000 } }, 0o600],
-  ["0600 with one user for all", { securityContext: { runAsUser: 1 } }, 0o600],
-  ["0600 with the same user everywhere", {
+  ["for all without a user or a group", {}, { mode: 0o644 }],
+  [
+    "readable by the group with fsGroup",
+    { securityContext: { fsGroup: 1000 } },
+    { mode: 0o640 },
+  ],
+  [
+    "owned by the one user of all",
+    { securityContext: { runAsUser: 1 } },
+    { mode: 0o600, uid: 1 },
+  ],
+  [
+    "owned by the one user, and readable by the group",
+    { securityContext: { runAsUser: 1, fsGroup: 2 } },
+    { mode: 0o640, uid: 1 },
+  ],
+  ["owned by the user that each container names", {
     initContainers: [{ name: "i", securityContext: { runAsUser: 1 } }],
     containers: [{ name: "c", securityContext: { runAsUser: 1 } }],
-  }, 0o600],
-  ["0644 with several users", {
+  }, { mode: 0o600, uid: 1 }],
+  ["for all with several users", {
     securityContext: { runAsUser: 1 },
     containers: [
       { name: "c" },
       { name: "d", securityContext: { runAsUser: 2 } },
     ],
-  }, 0o644],
+  }, { mode: 0o644 }],
+  ["for all where one container runs as its image says", {
+    containers: [
+      { name: "c" },
+      { name: "d", securityContext: { runAsUser: 2 } },
+    ],
+  }, { mode: 0o644 }],
 ];
-for (const [claim, spec, want] of tokenModes) {
-  Deno.test(`filesVolume() gives a token the mode ${claim}`, async () => {
+for (const [claim, spec, want] of tokenOwners) {
+  Deno.test(`filesVolume() makes a token ${claim}`, async () => {
     const sources = [{ serviceAccountToken: { path: "token" } }];
     const found = await volumeOf({ projected: { sources } }, spec);
-    assert.equal(found.kind === "files" && found.files[0]?.mode, want);
+    assert.ok(found.kind === "files");
+    const [{ path: _, content: __, ...owner }] = found.files as [
+      typeof found.files[number],
+    ];
+    assert.deepEqual(owner, want);
   });
 }
+
+Deno.test("filesVolume() lets the group of fsGroup read every file", async () => {
+  const found = await volumeOf({
+    secret: { secretName: "credentials", defaultMode: 0o400 },
+  }, { securityContext: { fsGroup: 2000 } });
+  assert.deepEqual(
+    filesOf(found).map((file) => file.slice(0, -4).split(" ")[1]),
+    [
+      "440",
+      "440",
+    ],
+  );
+  assert.equal(found.kind === "files" && found.fsGroup, 2000);
+});

@@ -1,7 +1,13 @@
 import type { AbortOptions } from "../async/abort.ts";
 import { RuntimeError } from "../providers/errors.ts";
-import type { ContainerRuntime, LocalImage } from "../providers/runtime.ts";
+import type {
+  ContainerRuntime,
+  LocalImage,
+  RegistryCredentials,
+} from "../providers/runtime.ts";
 import type { DesiredContainer } from "./pod_spec.ts";
+import { pullReports } from "./pull_progress.ts";
+import { isUnreachable } from "./unreachable.ts";
 
 /** Says what happens to a container, as an Event of its pod. */
 export type RecordContainerEvent = (
@@ -10,6 +16,14 @@ export type RecordContainerEvent = (
   message: string,
 ) => void;
 
+/** Options for {@linkcode ensureImage}. */
+export interface ImageOptions extends AbortOptions {
+  readonly runtime: Pick<ContainerRuntime, "findImage" | "pullImage">;
+  readonly record: RecordContainerEvent;
+  /** What opens the image's registry; asked for only when the image is fetched. */
+  credentials(image: string): Promise<readonly RegistryCredentials[]>;
+}
+
 /**
  * The image of a container, fetched if its pull policy says so.
  *
@@ -17,16 +31,14 @@ export type RecordContainerEvent = (
  * is `ErrImagePull`, `ErrImageNeverPull` or `InvalidImageName`.
  */
 export async function ensureImage(
-  runtime: ContainerRuntime,
   { image, pullPolicy }: DesiredContainer,
-  record: RecordContainerEvent,
-  options: AbortOptions,
+  { runtime, record, credentials, signal }: ImageOptions,
 ): Promise<LocalImage> {
   if (image === "") {
     throw new RuntimeError("InvalidImageName", "The container names no image");
   }
   if (pullPolicy !== "Always") {
-    const local = await runtime.findImage(image, options);
+    const local = await runtime.findImage(image, { signal });
     if (local !== undefined) {
       const message = `Container image "${image}" already present on machine`;
       record("Normal", "Pulled", message);
@@ -42,7 +54,14 @@ export async function ensureImage(
   record("Normal", "Pulling", `Pulling image "${image}"`);
   const begun = performance.now();
   try {
-    const pulled = await runtime.pullImage(image, options);
+    const pulled = await runtime.pullImage(image, {
+      credentials: await credentials(image),
+      onProgress: pullReports(
+        image,
+        (message) => record("Normal", "Pulling", message),
+      ),
+      signal,
+    });
     const took = Math.round(performance.now() - begun);
     const size = pulled.sizeBytes === undefined
       ? ""
@@ -54,7 +73,9 @@ export async function ensureImage(
     );
     return pulled;
   } catch (error) {
-    if (!options.signal.aborted && error instanceof RuntimeError) {
+    if (
+      !signal.aborted && error instanceof RuntimeError && !isUnreachable(error)
+    ) {
       record(
         "Warning",
         "Failed",

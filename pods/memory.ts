@@ -1,4 +1,4 @@
-import type { WaitingReason } from "../providers/runtime.ts";
+import type { ObservedContainer, WaitingReason } from "../providers/runtime.ts";
 
 /** The last attempt to start a container failed before there was a run. */
 export interface StartFailure {
@@ -31,6 +31,8 @@ export interface PodMemory {
   readonly startFailures: ReadonlyMap<string, StartFailure>;
   /** Restarts in a row, each after a run of less than ten minutes; by container name. */
   readonly restartsInARow: ReadonlyMap<string, number>;
+  /** IDs of the runs in sandboxes that were replaced. */
+  readonly formerRuns: ReadonlySet<string>;
 }
 
 /** The memory of a pod that was never synced. */
@@ -40,6 +42,7 @@ export function newMemory(startedAt: Date): PodMemory {
     volumes: "stale",
     startFailures: new Map(),
     restartsInARow: new Map(),
+    formerRuns: new Set(),
   };
 }
 
@@ -68,10 +71,29 @@ export function withStartFailure(
   return { ...memory, startFailures };
 }
 
-/** Remembers that the volumes are as the API says. */
+/** Remembers that the pod has a new sandbox, and what ran before: its volumes are made anew. */
+export function withNewSandbox(
+  memory: PodMemory,
+  runs: readonly Pick<ObservedContainer, "id">[],
+): PodMemory {
+  const formerRuns = new Set(runs.map(({ id }) => id));
+  return { ...memory, volumes: "stale", formerRuns };
+}
+
+/** Remembers that the volumes are being made as the API says now. */
 export function withVolumes(memory: PodMemory): PodMemory {
+  return { ...memory, volumes: "ready" };
+}
+
+/** Remembers that the volumes were made: failures before are forgotten. */
+export function withMount(memory: PodMemory): PodMemory {
   const { mountFailure: _, ...rest } = memory;
-  return { ...rest, volumes: "ready" };
+  return rest;
+}
+
+/** Remembers that it is not known how the volumes are. */
+export function withStaleVolumes(memory: PodMemory): PodMemory {
+  return { ...memory, volumes: "stale" };
 }
 
 /** Remembers that the volumes could not be made. */
@@ -81,18 +103,25 @@ export function withMountFailure(
   message: string,
 ): PodMemory {
   const failures = (memory.mountFailure?.failures ?? 0) + 1;
-  return { ...memory, mountFailure: { failures, at, message } };
+  const mountFailure = { failures, at, message };
+  return { ...memory, volumes: "stale", mountFailure };
 }
 
 /**
  * Remembers that something the pod refers to has changed: volumes are written again, and what
  * failed for want of an object is tried again at once.
+ *
+ * @param options.openRegistry Whether the pod has secrets for pulls, so that one may do now.
  */
-export function withChangedObjects(memory: PodMemory): PodMemory {
+export function withChangedObjects(
+  memory: PodMemory,
+  { openRegistry }: { readonly openRegistry: boolean },
+): PodMemory {
   const { mountFailure: _, ...rest } = memory;
   const startFailures = new Map(
     [...memory.startFailures].filter(([, { reason }]) =>
-      reason !== "CreateContainerConfigError"
+      reason !== "CreateContainerConfigError" &&
+      !(openRegistry && reason === "ErrImagePull")
     ),
   );
   return { ...rest, volumes: "stale", startFailures };

@@ -1,5 +1,10 @@
 import type { ObservedPod } from "../providers/runtime.ts";
-import { find, initProgress, mayRestart } from "./plan.ts";
+import {
+  find,
+  type InitProgress,
+  initProgress,
+  mayRestart,
+} from "./init_progress.ts";
 import type { DesiredPod } from "./pod_spec.ts";
 
 /** `status.phase`, of those that farlet publishes. */
@@ -11,8 +16,11 @@ export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed";
  * A crash-looping container counts as stopped, not as new; a pod with a container that was never
  * started is Pending.
  */
-export function podPhase(desired: DesiredPod, observed: ObservedPod): PodPhase {
-  const init = initProgress(desired, observed);
+export function podPhase(
+  desired: DesiredPod,
+  observed: ObservedPod,
+  init: InitProgress = initProgress(desired, observed),
+): PodPhase {
   if (init.kind === "failed") return "Failed";
   if (init.kind === "at") return "Pending";
   const states = desired.containers.map(({ name }) =>

@@ -5,8 +5,10 @@ import type {
   ObservedPod,
   WaitingReason,
 } from "../providers/runtime.ts";
+import { find, initProgress, mayRestart } from "./init_progress.ts";
 import type { PodMemory, StartFailure } from "./memory.ts";
 import type { DesiredContainer, DesiredPod } from "./pod_spec.ts";
+import { needsSandbox, sandboxRuns } from "./sandbox_runs.ts";
 
 /** One step towards the desired pod; steps are safe to repeat. */
 export type PodAction =
@@ -46,6 +48,8 @@ export interface PodPlan {
   /** Containers that do not run and are meant to, by name. */
   readonly waiting: ReadonlyMap<string, Waiting>;
   readonly failure?: PodFailure;
+  /** Whether the pod gets a new sandbox in place of one that has stopped. */
+  readonly sandboxChanged?: boolean;
 }
 
 /** The pod is to be stopped and removed. */
@@ -87,6 +91,11 @@ export function planPod(
       },
     };
   }
+  // The kubelet's order: all that is left in a sandbox that does not work is ended first.
+  if (observed.sandbox !== "ready" && stop.length > 0) {
+    const sandboxChanged = needsSandbox(desired, observed);
+    return { actions: stop, waiting: new Map(), sandboxChanged };
+  }
   return new Planner(desired, observed, memory, now).result(deadline);
 }
 
@@ -98,48 +107,6 @@ export function planDeletion(
   return containers.filter(({ state }) => state.kind === "running").map((
     { name },
   ) => ({ kind: "stopContainer", container: name, graceSeconds }));
-}
-
-/** Whether a container that ended so is started again. */
-export function mayRestart(
-  policy: DesiredPod["restartPolicy"],
-  { code }: Exit,
-): boolean {
-  return policy === "Always" || (policy === "OnFailure" && code !== 0);
-}
-
-/** How far the init containers are. */
-export type InitProgress =
-  | { readonly kind: "done" }
-  | { readonly kind: "failed"; readonly container: string }
-  | { readonly kind: "at"; readonly index: number };
-
-/** Init containers run one after the other, each until it succeeds. */
-export function initProgress(
-  desired: DesiredPod,
-  observed: ObservedPod,
-): InitProgress {
-  // Once an app container was started, the init containers are done for this sandbox.
-  if (desired.containers.some(({ name }) => find(observed, name))) {
-    return { kind: "done" };
-  }
-  for (const [index, { name }] of desired.initContainers.entries()) {
-    const state = find(observed, name)?.state;
-    if (state?.kind !== "terminated") return { kind: "at", index };
-    if (state.exit.code === 0) continue;
-    return desired.restartPolicy === "Never"
-      ? { kind: "failed", container: name }
-      : { kind: "at", index };
-  }
-  return { kind: "done" };
-}
-
-/** The newest run of the container named, if there was one. */
-export function find(
-  { containers }: ObservedPod,
-  name: string,
-): ObservedContainer | undefined {
-  return containers.find((container) => container.name === name);
 }
 
 function untilDeadline(
@@ -157,6 +124,8 @@ class Planner {
   readonly #observed: ObservedPod;
   readonly #memory: PodMemory;
   readonly #now: number;
+  /** Only what ran in the pod's sandbox: the rest says nothing of its init containers. */
+  readonly #current: ObservedPod;
   readonly #starts: PodAction[] = [];
   readonly #waiting = new Map<string, Waiting>();
   #requeueAfter = Infinity;
@@ -171,7 +140,8 @@ class Planner {
     this.#observed = observed;
     this.#memory = memory;
     this.#now = now.getTime();
-    const init = initProgress(desired, observed);
+    this.#current = sandboxRuns(desired, observed, memory);
+    const init = initProgress(desired, this.#current);
     switch (init.kind) {
       case "failed":
         for (const { name } of desired.containers) this.#initializing(name);
@@ -191,6 +161,10 @@ class Planner {
       actions,
       waiting: this.#waiting,
       ...(Number.isFinite(requeueAfter) ? { requeueAfter } : {}),
+      ...(this.#observed.sandbox === "stopped" &&
+          needsSandbox(this.#desired, this.#observed)
+        ? { sandboxChanged: true }
+        : {}),
     };
   }
 
@@ -202,10 +176,10 @@ class Planner {
       state.kind === "running"
     );
     if (this.#starts.length === 0 && !running) return actions;
-    if (this.#observed.sandbox !== "ready" && this.#starts.length > 0) {
-      actions.push({ kind: "createSandbox" });
-    }
-    if (hasVolumes && this.#memory.volumes === "stale") {
+    const isNew = this.#observed.sandbox !== "ready" && this.#starts.length > 0;
+    if (isNew) actions.push({ kind: "createSandbox" });
+    // What volumes have in memory may be gone with the sandbox.
+    if (hasVolumes && (isNew || this.#memory.volumes === "stale")) {
       const { mountFailure } = this.#memory;
       const wait = mountFailure === undefined ? 0 : this.#untilRetry(
         mountFailure.at,
@@ -235,7 +209,9 @@ class Planner {
     if (seen?.state.kind === "running") return;
     const isInit = this.#desired.initContainers.includes(container);
     const isRestart = seen !== undefined;
-    if (seen?.state.kind === "terminated") {
+    const runsAgain = isRestart && isInit &&
+      !find(this.#current, container.name);
+    if (seen?.state.kind === "terminated" && !runsAgain) {
       // An init container that is planned at all has not succeeded yet.
       const policy = isInit ? "OnFailure" : this.#desired.restartPolicy;
       if (!mayRestart(policy, seen.state.exit)) return;
@@ -243,6 +219,7 @@ class Planner {
     }
     const failure = this.#memory.startFailures.get(container.name);
     if (failure && this.#startBacksOff(container, failure)) return;
+    if (runsAgain) this.#initializing(container.name);
     if (!isRestart) {
       this.#waiting.set(container.name, { reason: "ContainerCreating" });
     }
@@ -250,7 +227,9 @@ class Planner {
       kind: "startContainer",
       container,
       attempt: isRestart ? seen.attempt + 1 : 0,
-      restartsInARow: isRestart ? this.#restartsInARow(seen) + 1 : 0,
+      restartsInARow: isRestart && !runsAgain
+        ? this.#restartsInARow(seen) + 1
+        : 0,
     });
   }
 

@@ -1,81 +1,25 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Pod } from "../k8s/types.ts";
-import type {
-  Exit,
-  ObservedContainer,
-  ObservedPod,
-  RunState,
-} from "../providers/runtime.ts";
-import { newMemory, type PodMemory, withStartFailure } from "./memory.ts";
-import { planPod, type PodPlan } from "./plan.ts";
+import {
+  newMemory,
+  withMountFailure,
+  withStartFailure,
+  withVolumes,
+} from "./memory.ts";
+import { planPod } from "./plan.ts";
 import { desiredPod } from "./pod_spec.ts";
-
-const start = new Date("2026-01-01T00:00:00Z");
-const after = (seconds: number) => new Date(start.getTime() + seconds * 1000);
-
-function pod(spec: Partial<NonNullable<Pod["spec"]>> = {}): Pod {
-  return {
-    metadata: { name: "web", namespace: "default", uid: "u1" },
-    spec: { containers: [{ name: "app", image: "a:1" }], ...spec },
-  };
-}
-
-function exit(code: number, seconds: { from: number; to: number }): Exit {
-  return {
-    code,
-    reason: code === 0 ? "Completed" : "Error",
-    startedAt: after(seconds.from),
-    finishedAt: after(seconds.to),
-  };
-}
-
-function container(
-  name: string,
-  state: RunState,
-  attempt = 0,
-): ObservedContainer {
-  return { name, attempt, id: name, image: "a:1", imageId: "sha", state };
-}
-
-const running: RunState = { kind: "running", startedAt: start };
-const ended = (code: number, to = 1, from = 0): RunState => ({
-  kind: "terminated",
-  exit: exit(code, { from, to }),
-});
-
-function observed(...containers: ObservedContainer[]): ObservedPod {
-  return { uid: "u1", sandbox: "ready", ips: [], containers };
-}
-
-const absent: ObservedPod = {
-  uid: "u1",
-  sandbox: "absent",
-  ips: [],
-  containers: [],
-};
-
-function plan(
-  spec: Partial<NonNullable<Pod["spec"]>>,
-  seen: ObservedPod,
-  { now = after(2), memory = newMemory(start) }: {
-    now?: Date;
-    memory?: PodMemory;
-  } = {},
-): PodPlan {
-  return planPod(desiredPod(pod(spec)), seen, memory, now);
-}
-
-/** The plan in short: `createSandbox, startContainer app#0`. */
-function brief({ actions }: PodPlan): string {
-  return actions.map((action) =>
-    action.kind === "startContainer"
-      ? `start ${action.container.name}#${action.attempt}`
-      : action.kind === "stopContainer"
-      ? `stop ${action.container} ${action.graceSeconds}s`
-      : action.kind
-  ).join(", ");
-}
+import {
+  absent,
+  after,
+  brief,
+  container,
+  ended,
+  observed,
+  plan,
+  pod,
+  running,
+  start,
+} from "./test_plan.ts";
 
 Deno.test("planPod() makes the sandbox and the volumes before the first start", () => {
   const volumes = [{ name: "v", emptyDir: {} }];
@@ -211,6 +155,18 @@ Deno.test("planPod() starts nothing in a pod that the API says has ended", () =>
   );
   assert.equal(brief(stop), "stop app 30s");
   assert.equal(brief(planPod(desired, absent, newMemory(start), start)), "");
+});
+
+Deno.test("planPod() waits longer after each volume that could not be made", () => {
+  const volumes = [{ name: "v", emptyDir: {} }];
+  let memory = newMemory(start);
+  const waits: (number | undefined)[] = [];
+  for (let i = 0; i < 4; i++) {
+    memory = withMountFailure(withVolumes(memory), after(1), "no");
+    const result = plan({ volumes }, absent, { memory, now: after(1) });
+    waits.push(result.requeueAfter);
+  }
+  assert.deepEqual(waits, [500, 1000, 2000, 4000]);
 });
 
 Deno.test("planPod() never starts a container twice, nor one that runs", () => {

@@ -4,9 +4,10 @@ import { getLogger } from "../async/log.ts";
 import type { EventSink } from "../k8s/events.ts";
 import type { Pod } from "../k8s/types.ts";
 import { RuntimeError } from "../providers/errors.ts";
-import type { Refusal } from "../providers/provider.ts";
+import type { Refusal, ServerAddress } from "../providers/provider.ts";
 import type { ContainerRuntime, VolumeSpec } from "../providers/runtime.ts";
-import { containerSpec, podHostname } from "./container_start.ts";
+import { containerSpec } from "./container_start.ts";
+import { type ClusterDns, podDns } from "./dns.ts";
 import type { NodeView } from "./field_ref.ts";
 import { ensureImage, type RecordContainerEvent } from "./images.ts";
 import type { StartFailure } from "./memory.ts";
@@ -14,7 +15,10 @@ import { MountError } from "./mount_error.ts";
 import type { ObjectSource } from "./objects.ts";
 import type { PodAction } from "./plan.ts";
 import type { DesiredPod } from "./pod_spec.ts";
+import { pullCredentials } from "./pull_secrets.ts";
+import { sandboxSpec } from "./sandbox_spec.ts";
 import { unsupportedFields } from "./support.ts";
+import { isUnreachable } from "./unreachable.ts";
 import { resolveVolumes } from "./volumes.ts";
 
 const log = getLogger("pods");
@@ -30,7 +34,16 @@ export interface EngineContext {
   node(): NodeView;
   /** What the provider cannot honour of a pod. */
   refusals(pod: Pod): readonly Refusal[];
+  /**
+   * The cluster's DNS. Given without servers, pods that want it are warned; where it is not given,
+   * containers have no use for DNS.
+   */
+  readonly clusterDns?: ClusterDns;
+  /** Where pods find the API server instead of at its Service. */
+  podApiServer?(): ServerAddress | undefined;
 }
+
+const noClusterDns: ClusterDns = { servers: [], domain: "cluster.local" };
 
 /** The action that starts one run of a container. */
 export type StartAction = Extract<PodAction, { kind: "startContainer" }>;
@@ -50,20 +63,24 @@ export function podRefusals(
   ];
 }
 
-/** Makes the pod's sandbox, unless it is there. */
+/** Makes the pod's sandbox, unless it is there and works. */
 export async function createSandbox(
-  { runtime }: EngineContext,
-  { uid, namespace, name, pod }: DesiredPod,
+  { runtime, objects, clusterDns = noClusterDns }: EngineContext,
+  { pod }: DesiredPod,
   options: AbortOptions,
 ): Promise<void> {
-  await runtime.createSandbox({
-    uid,
-    namespace,
-    name,
-    labels: pod.metadata?.labels ?? {},
-    annotations: pod.metadata?.annotations ?? {},
-    hostname: podHostname(pod),
-  }, options);
+  const services = await objects.services("default", options);
+  const spec = sandboxSpec(pod, { clusterDns, services });
+  await runtime.createSandbox(spec, options);
+}
+
+/** Whether the pod gets the host's DNS though it asks for that of the cluster. */
+export function lacksClusterDns(
+  { clusterDns }: Pick<EngineContext, "clusterDns">,
+  { pod }: DesiredPod,
+): boolean {
+  return clusterDns !== undefined &&
+    podDns(pod, clusterDns).isClusterDnsMissing;
 }
 
 /** Makes all volumes of the pod, or brings them up to date. Fails with a `MountError`. */
@@ -83,16 +100,29 @@ export async function setVolumes(
   }
 }
 
-/** Starts a container; gives the failure when it cannot be started. */
+/**
+ * Starts a container; gives the failure when it cannot be started. Fails itself only when aborted
+ * or when the runtime cannot be reached.
+ */
 export async function startContainer(
   context: EngineContext,
   desired: DesiredPod,
   { container, attempt }: StartAction,
-  { record, signal }: AbortOptions & { readonly record: RecordContainerEvent },
+  { record, warn, signal }: AbortOptions & {
+    readonly record: RecordContainerEvent;
+    /** Told of pull secrets that will not help. */
+    readonly warn: (message: string) => void;
+  },
 ): Promise<Omit<StartFailure, "failures"> | undefined> {
   const { runtime, objects } = context;
   try {
-    const image = await ensureImage(runtime, container, record, { signal });
+    const image = await ensureImage(container, {
+      runtime,
+      record,
+      credentials: (image) =>
+        pullCredentials(desired, image, { objects, warn, signal }),
+      signal,
+    });
     const spec = await containerSpec(container, {
       desired,
       attempt,
@@ -100,10 +130,12 @@ export async function startContainer(
       objects,
       node: context.node(),
       ips: await podIps(context, desired, { signal }),
+      apiServer: context.podApiServer?.(),
     }, { signal });
     await runtime.startContainer(desired.uid, spec, { signal });
   } catch (error) {
     signal.throwIfAborted();
+    if (isUnreachable(error)) throw error;
     const failure = startFailure(error);
     if (!(error instanceof RuntimeError)) {
       const { namespace, name } = desired;
@@ -141,6 +173,7 @@ async function setVolume(
     await runtime.setVolume?.(uid, volume, options);
   } catch (error) {
     options.signal.throwIfAborted();
+    if (isUnreachable(error)) throw error;
     const why = messageOf(error);
     throw new MountError(volume.name, why, { cause: error });
   }

@@ -8,6 +8,7 @@ export class PodEvents {
   readonly #sink: EventSink;
   /** What was last said of a container's waiting, so that it is said once. */
   readonly #saidWaiting = new Map<string, string>();
+  #saidSandboxChanged = false;
 
   constructor(sink: EventSink) {
     this.#sink = sink;
@@ -47,6 +48,26 @@ export class PodEvents {
         { type, reason, message },
         `spec.${list}{${container}}`,
       );
+  }
+
+  /** Warns of something about the pod. */
+  warn(desired: DesiredPod, reason: string, message: string): void {
+    this.record(desired, { type: "Warning", reason, message });
+  }
+
+  /** Says once that a sandbox that has stopped is replaced. */
+  recordSandbox(
+    desired: DesiredPod,
+    { sandboxChanged = false }: PodPlan,
+  ): void {
+    const said = this.#saidSandboxChanged;
+    this.#saidSandboxChanged = sandboxChanged;
+    if (said || !sandboxChanged) return;
+    this.record(desired, {
+      type: "Normal",
+      reason: "SandboxChanged",
+      message: "Pod sandbox changed, it will be killed and re-created.",
+    });
   }
 
   /** Says once of each container that it backs off. */

@@ -1,16 +1,19 @@
 import { messageOf } from "../async/message_of.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { AbortOptions } from "../async/abort.ts";
-import { getLogger } from "../async/log.ts";
 import type { TaskGroup } from "../async/task_group.ts";
 import type { Pod, PodStatus } from "../k8s/types.ts";
 import type { Refusal } from "../providers/provider.ts";
 import type { ObservedPod, PodIdentity } from "../providers/runtime.ts";
+import { ContainerStops } from "./container_stops.ts";
 import {
   newMemory,
   type PodMemory,
   withChangedObjects,
+  withMount,
   withMountFailure,
+  withNewSandbox,
+  withStaleVolumes,
   withStart,
   withStartFailure,
   withVolumes,
@@ -20,6 +23,7 @@ import { planDeletion, planPod, type PodAction, type PodPlan } from "./plan.ts";
 import {
   createSandbox,
   type EngineContext,
+  lacksClusterDns,
   podRefusals,
   setVolumes,
   type StartAction,
@@ -30,10 +34,7 @@ import { type DesiredPod, desiredPod } from "./pod_spec.ts";
 import { withPublished } from "./published.ts";
 import { podStatus } from "./status.ts";
 import { withLogMessages } from "./termination_message.ts";
-
-const log = getLogger("pods");
-/** How long after a failure a container is asked to stop again. */
-const stopRetry = 2_000;
+import { isUnreachable } from "./unreachable.ts";
 
 /** What a sync may use besides the pod. */
 export interface SyncOptions extends AbortOptions {
@@ -56,8 +57,7 @@ export class PodSync {
   readonly #deleted = Promise.withResolvers<PodStatus | undefined>();
   /** Aborted when the pod is deleted: what was being started need not be. */
   readonly #starting = new AbortController();
-  /** Containers being stopped, with the grace they were given. */
-  readonly #stopping = new Map<string, number>();
+  readonly #stops: ContainerStops;
   /** Termination messages taken from logs, by the ID of the run. */
   readonly #logMessages = new Map<string, string>();
   readonly #events: PodEvents;
@@ -72,6 +72,7 @@ export class PodSync {
   constructor(pod: Pod, context: EngineContext) {
     this.#context = context;
     this.#events = new PodEvents(context.events);
+    this.#stops = new ContainerStops(context.runtime);
     this.#desired = desiredPod(pod);
     const { startTime } = pod.status ?? {};
     this.#memory = newMemory(startTime ? new Date(startTime) : new Date());
@@ -97,7 +98,9 @@ export class PodSync {
 
   /** Something that the pod refers to has changed, or itself: its volumes are made anew. */
   objectsChanged(): void {
-    this.#memory = withChangedObjects(this.#memory);
+    const { imagePullSecrets = [] } = this.#desired.pod.spec ?? {};
+    const openRegistry = imagePullSecrets.length > 0;
+    this.#memory = withChangedObjects(this.#memory, { openRegistry });
   }
 
   /** Asks for the pod's end; resolves with its last status when all of it is gone. */
@@ -121,10 +124,11 @@ export class PodSync {
       return { kind: "again" };
     }
     const plan = this.#plan(observed);
+    this.#events.recordSandbox(this.#desired, plan);
     if (plan.actions.length === 0) return this.#conclude(observed, plan);
     // Acting may take long (a pull): what is known now is said before.
     if (this.#setStatus(observed, plan)) options.report();
-    await this.#perform(plan.actions, options);
+    await this.#perform(plan.actions, observed, options);
     const after = await this.#observe(options);
     const rest = this.#plan(after);
     this.#conclude(after, rest);
@@ -138,11 +142,8 @@ export class PodSync {
     for (const { field, message } of refusals) {
       if (this.#refusedFields.has(field)) continue;
       this.#refusedFields.add(field);
-      this.#events.record(this.#desired, {
-        type: "Warning",
-        reason: "UnsupportedField",
-        message: `${field}: ${message}`,
-      });
+      const text = `${field}: ${message}`;
+      this.#events.warn(this.#desired, "UnsupportedField", text);
     }
     const { containerStatuses = [] } = this.#status ??
       this.#desired.pod.status ??
@@ -167,6 +168,7 @@ export class PodSync {
     const { uid, pod } = this.#desired;
     const { runtime } = this.#context;
     const observed = await runtime.observe(uid, { signal });
+    this.#stops.observe(observed);
     return withPublished(
       await withLogMessages(observed, {
         desired: this.#desired,
@@ -187,7 +189,7 @@ export class PodSync {
     const stops = planDeletion(observed, { graceSeconds });
     const plan: PodPlan = { actions: stops, waiting: new Map() };
     if (stops.length > 0) {
-      await this.#perform(stops, options);
+      await this.#perform(stops, observed, options);
       this.#setStatus(observed, plan);
       return { kind: "again" };
     }
@@ -201,17 +203,24 @@ export class PodSync {
 
   async #perform(
     actions: readonly PodAction[],
+    observed: ObservedPod,
     options: SyncOptions,
   ): Promise<void> {
     const signal = AbortSignal.any([options.signal, this.#starting.signal]);
     for (const action of actions) {
       if (action.kind === "stopContainer") {
-        this.#stop(action.container, action.graceSeconds, options);
+        const { container, graceSeconds } = action;
+        this.#stops.stop({ podUid: this.#desired.uid, container }, {
+          graceSeconds,
+          group: options.group,
+          record: this.#events.ofContainer(this.#desired, container),
+          retry: options.retry,
+        });
         continue;
       }
       if (signal.aborted) return;
       try {
-        const goOn = await this.#prepare(action, { signal });
+        const goOn = await this.#prepare(action, observed, { signal });
         if (!goOn) return;
       } catch (error) {
         // A deletion interrupts what was being started; that is not a failure.
@@ -223,11 +232,12 @@ export class PodSync {
   /** Performs an action that can be given up; false when those after it make no sense. */
   async #prepare(
     action: Exclude<PodAction, { kind: "stopContainer" }>,
+    observed: ObservedPod,
     options: AbortOptions,
   ): Promise<boolean> {
     switch (action.kind) {
       case "createSandbox":
-        await createSandbox(this.#context, this.#desired, options);
+        await this.#createSandbox(observed, options);
         return true;
       case "setVolumes":
         return await this.#setVolumes(options);
@@ -237,19 +247,46 @@ export class PodSync {
     }
   }
 
+  async #createSandbox(
+    { containers }: ObservedPod,
+    options: AbortOptions,
+  ): Promise<void> {
+    const desired = this.#desired;
+    if (lacksClusterDns(this.#context, desired)) {
+      const { name, namespace, uid } = desired;
+      this.#events.warn(
+        desired,
+        "MissingClusterDNS",
+        `pod: "${name}_${namespace}(${uid})". kubelet does not have ClusterDNS IP configured and cannot create Pod using "ClusterFirst" policy. Falling back to "Default" policy.`,
+      );
+    }
+    try {
+      await createSandbox(this.#context, desired, options);
+    } catch (error) {
+      if (!options.signal.aborted && !isUnreachable(error)) {
+        const message = `Failed to create pod sandbox: ${messageOf(error)}`;
+        this.#events.warn(desired, "FailedCreatePodSandBox", message);
+      }
+      throw error;
+    }
+    this.#memory = withNewSandbox(this.#memory, containers);
+  }
+
   async #setVolumes(options: AbortOptions): Promise<boolean> {
     // Marked first: an object that changes meanwhile makes them stale again.
     this.#memory = withVolumes(this.#memory);
     try {
       await setVolumes(this.#context, this.#desired, options);
+      this.#memory = withMount(this.#memory);
       return true;
     } catch (error) {
-      this.objectsChanged();
-      if (options.signal.aborted || !(error instanceof MountError)) throw error;
+      if (options.signal.aborted || !(error instanceof MountError)) {
+        this.#memory = withStaleVolumes(this.#memory);
+        throw error;
+      }
       const { message } = error;
       this.#memory = withMountFailure(this.#memory, new Date(), message);
-      const reason = "FailedMount";
-      this.#events.record(this.#desired, { type: "Warning", reason, message });
+      this.#events.warn(this.#desired, "FailedMount", message);
       return false;
     }
   }
@@ -264,51 +301,20 @@ export class PodSync {
       this.#context,
       this.#desired,
       action,
-      { ...options, record },
+      {
+        ...options,
+        record,
+        warn: (message) =>
+          this.#events.warn(
+            this.#desired,
+            "FailedToRetrieveImagePullSecret",
+            message,
+          ),
+      },
     );
     this.#memory = failure === undefined
       ? withStart(this.#memory, name, action.restartsInARow)
       : withStartFailure(this.#memory, name, failure);
-  }
-
-  /** Stops a container in the background, unless it is being stopped as fast already. */
-  #stop(
-    container: string,
-    graceSeconds: number,
-    { group, retry }: SyncOptions,
-  ): void {
-    const current = this.#stopping.get(container);
-    if (current !== undefined && current <= graceSeconds) return;
-    this.#stopping.set(container, graceSeconds);
-    const record = this.#events.ofContainer(this.#desired, container);
-    if (current === undefined) {
-      record("Normal", "Killing", `Stopping container ${container}`);
-    }
-    const ref = { podUid: this.#desired.uid, container };
-    group.spawn(async (signal) => {
-      let after = 0;
-      try {
-        await this.#context.runtime.stopContainer(ref, {
-          graceSeconds,
-          signal,
-        });
-      } catch (error) {
-        if (signal.aborted) return;
-        after = stopRetry;
-        log.error("Cannot stop container", {
-          ...this.identity,
-          container,
-          error,
-        });
-        const message = messageOf(error);
-        record("Warning", "FailedKillPod", `error killing pod: ${message}`);
-      } finally {
-        if (this.#stopping.get(container) === graceSeconds) {
-          this.#stopping.delete(container);
-        }
-        retry({ after });
-      }
-    });
   }
 
   /** Makes the status; says whether it differs from the one before. */

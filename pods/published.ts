@@ -4,47 +4,75 @@ import type {
   ObservedContainer,
   ObservedPod,
 } from "../providers/runtime.ts";
+import { optional } from "./optional.ts";
 
 /**
- * Adds the runs that the published status knows and the runtime has lost, as ended.
+ * Adds what the published status knows and the runtime has lost: runs, as ended, and how the runs
+ * before the newest ended.
  *
- * A runtime may forget (its host was reinstalled, it keeps nothing on disk); what was published is
- * then the only record that a container has run. So no finished container runs twice, and restart
- * counts go on. A run that was published as running is one that nobody saw end.
+ * A runtime may forget (its host was reinstalled, it keeps nothing on disk, dead containers were
+ * cleared away); what was published is then the only record that a container has run. So no
+ * finished container runs twice, and restart counts go on. A run that was published as running is
+ * one that nobody saw end.
  */
 export function withPublished(
   observed: ObservedPod,
   published: PodStatus | undefined,
   now: Date,
 ): ObservedPod {
-  const lost = [
+  const statuses = [
     ...published?.initContainerStatuses ?? [],
     ...published?.containerStatuses ?? [],
-  ].filter(({ name }) => !observed.containers.some((c) => c.name === name))
+  ];
+  const known = observed.containers.map((container) =>
+    withLastExit(
+      container,
+      statuses.find(({ name }) => name === container.name),
+      now,
+    )
+  );
+  const lost = statuses
+    .filter(({ name }) => !observed.containers.some((c) => c.name === name))
     .flatMap((status) => lostRun(status, now));
-  if (lost.length === 0) return observed;
-  return { ...observed, containers: [...observed.containers, ...lost] };
+  const isSame = lost.length === 0 &&
+    known.every((container, i) => container === observed.containers[i]);
+  return isSame ? observed : { ...observed, containers: [...known, ...lost] };
 }
 
-function lostRun(
-  { name, image, imageID, restartCount, state, lastState, containerID }:
-    ContainerStatus,
+/** A run with the end of the one before it, where only the published status has that. */
+function withLastExit(
+  container: ObservedContainer,
+  status: ContainerStatus | undefined,
   now: Date,
-): ObservedContainer[] {
+): ObservedContainer {
+  const { attempt, id, lastExit } = container;
+  if (lastExit || status === undefined) return container;
+  // Of a container that waits, the last state is that of its newest run.
+  const isOfRun = status.restartCount === attempt && !status.state?.waiting &&
+    runId(status.containerID) === id;
+  const last = isOfRun ? publishedLastExit(status, now) : undefined;
+  return last === undefined ? container : { ...container, lastExit: last };
+}
+
+function publishedLastExit(
+  { lastState }: ContainerStatus,
+  now: Date,
+): ObservedContainer["lastExit"] {
+  const id = runId(lastState?.terminated?.containerID);
+  if (!lastState?.terminated || !id) return undefined;
+  return { ...exitOf(lastState.terminated, now), id };
+}
+
+function lostRun(status: ContainerStatus, now: Date): ObservedContainer[] {
+  const { name, image, imageID, restartCount, state, lastState } = status;
   const ended = state?.terminated ??
     (state?.waiting ? lastState?.terminated : undefined);
-  const id = (ended?.containerID ?? containerID)?.replace(/^.*:\/\//, "");
+  const id = runId(ended?.containerID ?? status.containerID);
   if (id === undefined || id === "") return [];
   const exit = ended === undefined
     ? lostExit(state?.running?.startedAt, now)
-    : {
-      code: ended.exitCode,
-      ...(ended.signal === undefined ? {} : { signal: ended.signal }),
-      reason: exitReason(ended.reason, ended.exitCode),
-      ...(ended.message === undefined ? {} : { message: ended.message }),
-      startedAt: date(ended.startedAt, now),
-      finishedAt: date(ended.finishedAt, now),
-    };
+    : exitOf(ended, now);
+  const lastExit = state?.waiting ? undefined : publishedLastExit(status, now);
   return [{
     name,
     attempt: restartCount,
@@ -52,7 +80,26 @@ function lostRun(
     image,
     imageId: imageID,
     state: { kind: "terminated", exit },
+    ...optional("lastExit", lastExit),
   }];
+}
+
+function runId(containerID: string | undefined): string | undefined {
+  return containerID?.replace(/^.*:\/\//, "");
+}
+
+function exitOf(
+  ended: NonNullable<NonNullable<ContainerStatus["state"]>["terminated"]>,
+  now: Date,
+): Exit {
+  return {
+    code: ended.exitCode,
+    ...optional("signal", ended.signal),
+    reason: exitReason(ended.reason, ended.exitCode),
+    ...optional("message", ended.message),
+    startedAt: date(ended.startedAt, now),
+    finishedAt: date(ended.finishedAt, now),
+  };
 }
 
 function lostExit(startedAt: string | undefined, now: Date): Exit {

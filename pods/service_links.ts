@@ -1,4 +1,5 @@
 import type { Service } from "../k8s/types.ts";
+import type { ServerAddress } from "../providers/provider.ts";
 
 /**
  * The Services that a pod gets variables for: `kubernetes` of the namespace `default` always, and
@@ -12,9 +13,7 @@ export function linkedServices(
   },
 ): readonly Service[] {
   const withAddress = services.filter(hasAddress);
-  const master = withAddress.filter(({ metadata }) =>
-    metadata?.namespace === "default" && metadata.name === "kubernetes"
-  );
+  const master = withAddress.filter(isApiServer);
   const own = withAddress.filter(({ metadata }) =>
     enableServiceLinks && metadata?.namespace === namespace
   );
@@ -22,6 +21,18 @@ export function linkedServices(
     [...master, ...own].map((service) => [service.metadata?.name, service]),
   );
   return [...byName.values()];
+}
+
+/** The Services with that address in place of the API server's own. */
+export function withApiServer(
+  services: readonly Service[],
+  { host, port }: ServerAddress,
+): readonly Service[] {
+  const others = services.filter((service) => !isApiServer(service));
+  return [...others, {
+    metadata: { namespace: "default", name: "kubernetes" },
+    spec: { clusterIP: host, ports: [{ name: "https", port }] },
+  }];
 }
 
 /**
@@ -68,6 +79,11 @@ function variables(
       ] as const;
     }),
   ];
+}
+
+/** Whether it is the Service of the API server: `kubernetes` of `default`. */
+export function isApiServer({ metadata }: Service): boolean {
+  return metadata?.namespace === "default" && metadata.name === "kubernetes";
 }
 
 function hasAddress({ spec }: Service): boolean {

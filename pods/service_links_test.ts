@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import type { Service } from "../k8s/types.ts";
-import { linkedServices, serviceVariables } from "./service_links.ts";
+import {
+  linkedServices,
+  serviceVariables,
+  withApiServer,
+} from "./service_links.ts";
 
 function service(
   name: string,
@@ -112,4 +116,29 @@ Deno.test("linkedServices() prefers a kubernetes Service of the pod's own namesp
       .find(({ metadata }) => metadata?.name === "kubernetes");
     assert.equal(found?.spec?.clusterIP, "10.9.9.9");
   }
+});
+
+Deno.test("withApiServer() says where the API server is, whatever its Service says, and nothing else", () => {
+  const known = service("kubernetes", ip, "default");
+  const others = [redis, service("kubernetes", ip, "shop")];
+  const address = { host: "10.96.0.1", port: 6443 };
+  const variables = (services: readonly Service[]) =>
+    Object.fromEntries(serviceVariables(linkedServices(services, {
+      namespace: "other",
+      enableServiceLinks: true,
+    })));
+  const want = {
+    KUBERNETES_SERVICE_HOST: "10.96.0.1",
+    KUBERNETES_SERVICE_PORT: "6443",
+    KUBERNETES_SERVICE_PORT_HTTPS: "6443",
+    KUBERNETES_PORT: "tcp://10.96.0.1:6443",
+    KUBERNETES_PORT_6443_TCP: "tcp://10.96.0.1:6443",
+    KUBERNETES_PORT_6443_TCP_PROTO: "tcp",
+    KUBERNETES_PORT_6443_TCP_PORT: "6443",
+    KUBERNETES_PORT_6443_TCP_ADDR: "10.96.0.1",
+  };
+  assert.deepEqual(variables(withApiServer([known, ...others], address)), want);
+  assert.deepEqual(variables(withApiServer(others, address)), want);
+  const [first, second] = withApiServer([known, ...others], address);
+  assert.deepEqual([first, second], others);
 });

@@ -12,8 +12,10 @@ import type {
 import { podConditions, withTransitionTimes } from "./conditions.ts";
 import type { PodMemory } from "./memory.ts";
 import { type PodPhase, podPhase, stoppedPhase } from "./phase.ts";
-import { find, initProgress, type PodPlan, type Waiting } from "./plan.ts";
+import { find, type InitProgress } from "./init_progress.ts";
+import type { PodPlan, Waiting } from "./plan.ts";
 import type { DesiredContainer, DesiredPod } from "./pod_spec.ts";
+import { sandboxProgress } from "./sandbox_runs.ts";
 
 /** What {@linkcode podStatus} is made from. */
 export interface StatusInput {
@@ -34,8 +36,8 @@ export interface StatusInput {
 /** The status to publish. Pure; holds nothing that the API server owns (`qosClass`, …). */
 export function podStatus(input: StatusInput, now: Date): PodStatus {
   const { desired, observed, plan, memory, before, nodeIps } = input;
-  const init = initProgress(desired, observed);
-  const phase = statusPhase(input);
+  const init = sandboxProgress(desired, observed, memory);
+  const phase = statusPhase(input, init);
   const ended = phase === "Succeeded" || phase === "Failed";
   const initStatuses = desired.initContainers.map((container) =>
     containerStatus(container, input, { isInit: true })
@@ -69,20 +71,23 @@ export function podStatus(input: StatusInput, now: Date): PodStatus {
 
 function statusPhase(
   { desired, observed, plan, before, stopped }: StatusInput,
+  init: InitProgress,
 ): PodPhase {
   const published = desired.pod.status?.phase;
   // Terminal is terminal.
   if (published === "Succeeded" || published === "Failed") return published;
   if (plan.failure) return "Failed";
   if (stopped) return stoppedPhase(desired, observed);
-  const phase = podPhase(desired, observed);
+  const phase = podPhase(desired, observed, init);
   const ran = published === "Running" || before?.phase === "Running";
   return phase === "Pending" && ran ? "Running" : phase;
 }
 
-/** The pod's addresses; those of a pod that has no sandbox any more are still the last known. */
-function podIps({ observed, before, nodeIps }: StatusInput): readonly string[] {
-  if (observed.sandbox === "absent") {
+/** The pod's addresses; those of a pod whose sandbox does not work any more are the last known. */
+function podIps(
+  { desired, observed, before, nodeIps }: StatusInput,
+): readonly string[] {
+  if (observed.sandbox !== "ready" && !desired.pod.spec?.hostNetwork) {
     return (before?.podIPs ?? []).flatMap(({ ip }) => ip ?? []);
   }
   return observed.ips.length > 0 ? observed.ips : nodeIps;
@@ -134,7 +139,7 @@ function containerStatus(
     image,
     imageID: seen.imageId,
     containerID: `${runtimeName}://${seen.id}`,
-    ready: isInit ? succeeded : running,
+    ready: isInit ? succeeded && waiting === undefined : running,
     started: running,
     restartCount: seen.attempt,
     ...states(seen, waiting, runtimeName),

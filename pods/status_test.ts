@@ -145,6 +145,76 @@ Deno.test("podStatus() of a deleted pod says how it ended, also for what never r
   assert.equal(terminated?.reason, "ContainerStatusUnknown");
 });
 
+Deno.test("podStatus() keeps the addresses of a sandbox that has stopped until there are others", () => {
+  const always = pod({ restartPolicy: "Always" });
+  const up = { ...seen({ app: running }), ips: ["10.0.0.1"] };
+  const before = status(always, up);
+  const down = { ...seen({ app: ended(137) }), sandbox: "stopped" } as const;
+  const stopped = status(always, down, { before });
+  assert.equal(stopped.podIP, "10.0.0.1");
+  assert.equal(stopped.phase, "Running");
+  assert.equal(condition(stopped, "PodReadyToStartContainers"), "False");
+  const { podIP } = status(always, { ...up, ips: ["10.0.0.2"] }, {
+    before: stopped,
+  });
+  assert.equal(podIP, "10.0.0.2");
+});
+
+Deno.test("podStatus() shows a pod with a new sandbox as initializing again", () => {
+  const object = pod({
+    restartPolicy: "Always",
+    initContainers: [{ name: "init", image: "a" }],
+  });
+  const down = {
+    ...seen({ init: ended(0), app: ended(137) }),
+    sandbox: "stopped",
+  } as const;
+  const { initContainerStatuses, containerStatuses, ...rest } = status(
+    object,
+    down,
+  );
+  assert.equal(
+    condition(rest, "Initialized"),
+    "False ContainersNotInitialized",
+  );
+  assert.equal(initContainerStatuses?.[0]?.ready, false);
+  const { state, lastState } = containerStatuses?.[0] ?? {};
+  assert.equal(state?.waiting?.reason, "PodInitializing");
+  assert.equal(lastState?.terminated?.exitCode, 137);
+});
+
+Deno.test("podStatus() shows a run that a reboot ended as the last state, and counts the restart", () => {
+  const object = pod({ restartPolicy: "Always" });
+  const exit = {
+    code: 137,
+    reason: "ContainerStatusUnknown",
+    startedAt: start,
+    finishedAt: now,
+  } as const;
+  const [app] = seen({ app: running }).containers;
+  assert.ok(app);
+  const lost = {
+    ...seen({}),
+    sandbox: "stopped",
+    containers: [{ ...app, attempt: 2, state: { kind: "terminated", exit } }],
+  } as const;
+  const down = status(object, lost).containerStatuses?.[0];
+  assert.equal(down?.restartCount, 2);
+  const [last] = lost.containers;
+  const up = status(object, {
+    ...seen({}),
+    containers: [{
+      ...app,
+      id: "id-3",
+      attempt: 3,
+      lastExit: { ...last.state.exit, id: last.id },
+    }],
+  }).containerStatuses?.[0];
+  assert.equal(up?.restartCount, 3);
+  assert.equal(up?.lastState?.terminated?.reason, "ContainerStatusUnknown");
+  assert.equal(up?.lastState?.terminated?.containerID, "wasm://id-app");
+});
+
 Deno.test("podStatus() sets the conditions of the kubelet", () => {
   const up = status(pod(), seen({ app: running }));
   assert.equal(condition(up, "Ready"), "True");
@@ -254,4 +324,26 @@ Deno.test("withPublished() believes the runtime first", () => {
   const published = status(pod(), seen({ app: ended(1) }));
   const observed = seen({ app: running });
   assert.equal(withPublished(observed, published, now), observed);
+});
+
+Deno.test("withPublished() keeps how the run before ended, which the runtime has cleared away", () => {
+  const [app] = seen({ app: running }).containers;
+  assert.ok(app);
+  const lastExit = {
+    code: 3,
+    reason: "Error",
+    startedAt: new Date("2026-01-01T00:00:00Z"),
+    finishedAt: new Date("2026-01-01T00:00:01Z"),
+    id: "id-before",
+  } as const;
+  const full = { ...seen({}), containers: [{ ...app, attempt: 1, lastExit }] };
+  const published = status(pod(), full);
+  const bare = { ...seen({}), containers: [{ ...app, attempt: 1 }] };
+  const [known] = withPublished(bare, published, now).containers;
+  assert.deepEqual(known?.lastExit, lastExit);
+  assert.equal(withPublished(full, published, now), full);
+  const [lost] = withPublished(seen({}), published, now).containers;
+  assert.deepEqual(lost?.lastExit, lastExit);
+  const next = { ...seen({}), containers: [{ ...app, attempt: 2, id: "new" }] };
+  assert.equal(withPublished(next, published, now), next);
 });

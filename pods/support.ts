@@ -21,7 +21,6 @@ const containerFields = [
   "livenessProbe",
   "readinessProbe",
   "startupProbe",
-  "lifecycle",
   "restartPolicy",
   "restartPolicyRules",
   "volumeDevices",
@@ -62,6 +61,9 @@ function containerRefusals(
   path: string,
 ): readonly Refusal[] {
   const fields = container as unknown as Readonly<Record<string, unknown>>;
+  const { stopSignal: _, ...hooks } = (container.lifecycle ?? {}) as Readonly<
+    Record<string, unknown>
+  >;
   const claims = (container.resources as { claims?: unknown } | undefined)
     ?.claims;
   return [
@@ -74,11 +76,7 @@ function containerRefusals(
         ? [notYet(`${path}.env[${index}].valueFrom.fileKeyRef`)]
         : []
     ),
-    ...(container.volumeMounts ?? []).flatMap((mount, index) =>
-      mount.mountPropagation === undefined || mount.mountPropagation === "None"
-        ? []
-        : [notYet(`${path}.volumeMounts[${index}].mountPropagation`)]
-    ),
+    ...(isSet(hooks) ? [notYet(`${path}.lifecycle`)] : []),
   ];
 }
 

@@ -62,9 +62,10 @@ export function downwardFiles(
 export function tokenFile(
   path: string,
   token: string,
-  mode: number,
+  { mode, uid }: Pick<VolumeFile, "mode" | "uid">,
 ): VolumeFile {
-  return file(path, encode(token), mode);
+  const made = file(path, encode(token), mode);
+  return uid === undefined ? made : { ...made, uid };
 }
 
 /**

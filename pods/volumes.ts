@@ -6,6 +6,7 @@ import { RuntimeError } from "../providers/errors.ts";
 import type { VolumeMount, VolumeSpec } from "../providers/runtime.ts";
 import { expand, valueOf } from "./expansion.ts";
 import { MountError } from "./mount_error.ts";
+import { optional } from "./optional.ts";
 import {
   filesVolume,
   isFilesVolume,
@@ -65,6 +66,7 @@ export function resolveMounts(
       mountPath: absolute(mount.mountPath),
       readOnly: mount.readOnly === true || isFilesVolume(volume),
       ...(subPath === "" ? {} : { subPath }),
+      ...propagation(mount.mountPropagation),
     };
   });
 }
@@ -75,7 +77,8 @@ async function resolveVolume(
   context: VolumeContext & AbortOptions,
 ): Promise<VolumeSpec> {
   try {
-    return directoryVolume(volume) ??
+    const fsGroup = pod.spec?.securityContext?.fsGroup;
+    return directoryVolume(volume, fsGroup) ??
       await filesVolume(volume, pod, context);
   } catch (error) {
     context.signal.throwIfAborted();
@@ -85,7 +88,10 @@ async function resolveVolume(
 }
 
 /** emptyDir (also when the pod names no kind at all, as in the API) and hostPath. */
-function directoryVolume(volume: Volume): VolumeSpec | undefined {
+function directoryVolume(
+  volume: Volume,
+  fsGroup: number | undefined,
+): VolumeSpec | undefined {
   const { name, hostPath, ...kinds } = volume;
   if (hostPath) {
     const { path, type = "" } = hostPath;
@@ -101,7 +107,16 @@ function directoryVolume(volume: Volume): VolumeSpec | undefined {
     name,
     medium,
     ...(sizeLimit === undefined ? {} : { sizeLimitBytes: bytes(sizeLimit) }),
+    ...optional("fsGroup", fsGroup),
   };
+}
+
+function propagation(
+  given: string | undefined,
+): Pick<VolumeMount, "propagation"> {
+  return given === "HostToContainer" || given === "Bidirectional"
+    ? { propagation: given }
+    : {};
 }
 
 function expandSubPath(

@@ -24,9 +24,11 @@ const view = {
 
 async function volumesOf(
   volumes: readonly Volume[],
+  more: Partial<NonNullable<Pod["spec"]>> = {},
 ): Promise<readonly VolumeSpec[]> {
   const metadata = { uid: "u", namespace: "shop", name: "web-0" };
-  const spec = { containers: [{ name: "web" }], volumes: [...volumes] };
+  const containers = [{ name: "web" }];
+  const spec = { containers, volumes: [...volumes], ...more };
   const objects = new FileObjects({ configMaps, secrets });
   const { signal } = new AbortController();
   return await resolveVolumes({ metadata, spec }, { ...view, objects }, {
@@ -49,6 +51,18 @@ Deno.test("resolveVolumes() knows directories", async () => {
     { kind: "hostPath", name: "d", path: "/srv", type: "" },
     { kind: "emptyDir", name: "e", medium: "" },
   ]);
+});
+
+Deno.test("resolveVolumes() gives directories of the pod's own to its group", async () => {
+  const found = await volumesOf([
+    { name: "a", emptyDir: {} },
+    { name: "b", hostPath: { path: "/srv" } },
+    { name: "c", configMap: { name: "config" } },
+  ], { securityContext: { fsGroup: 2000 } });
+  assert.deepEqual(
+    found.map((volume) => "fsGroup" in volume ? volume.fsGroup : "none"),
+    [2000, "none", 2000],
+  );
 });
 
 const failures: readonly (readonly [why: string, Omit<Volume, "name">])[] = [
@@ -180,6 +194,17 @@ Deno.test("resolveMounts() mounts volumes of the API read-only, others as the po
       { volume: "config", mountPath: "/etc/config", readOnly: true },
       { volume: "all", mountPath: "/relative", readOnly: true },
     ],
+  );
+});
+
+Deno.test("resolveMounts() passes on how mounts propagate", () => {
+  assert.deepEqual(
+    mountsOf([
+      { name: "data", mountPath: "/a", mountPropagation: "None" },
+      { name: "data", mountPath: "/b", mountPropagation: "Bidirectional" },
+      { name: "data", mountPath: "/c", mountPropagation: "HostToContainer" },
+    ]).map(({ propagation }) => propagation),
+    [undefined, "Bidirectional", "HostToContainer"],
   );
 });
 

@@ -3,6 +3,7 @@ import { runProgram } from "./memory/program.ts";
 import type { Program } from "./program_host.ts";
 import { ProgramRuntime } from "./program_runtime.ts";
 import type { ContainerSpec, TerminalSize } from "./runtime.ts";
+import { plainContainer, plainSandbox } from "./test_specs.ts";
 
 const options = { signal: AbortSignal.timeout(60_000) };
 const ref = { podUid: "uid-1", container: "main" };
@@ -15,26 +16,13 @@ async function running(
   run: Program = runProgram,
 ): Promise<ProgramRuntime> {
   const runtime = new ProgramRuntime({ run });
-  await runtime.createSandbox({
-    uid: "uid-1",
-    namespace: "default",
-    name: "pod",
-    labels: {},
-    annotations: {},
-    hostname: "pod",
-  }, options);
+  await runtime.createSandbox(
+    plainSandbox({ uid: "uid-1", namespace: "default", name: "pod" }),
+    options,
+  );
   await runtime.startContainer("uid-1", {
-    name: "main",
-    attempt: 0,
-    image: "program",
-    imageId: "program",
+    ...plainContainer({ image: "program", imageId: "program" }),
     args,
-    env: {},
-    mounts: [],
-    stdin: false,
-    stdinOnce: false,
-    tty: false,
-    terminationMessagePath: "/dev/termination-log",
     ...spec,
   }, options);
   return runtime;

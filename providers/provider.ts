@@ -1,5 +1,5 @@
 import type { AbortOptions } from "../async/abort.ts";
-import type { Pod } from "../k8s/types.ts";
+import type { NodeCondition, Pod } from "../k8s/types.ts";
 import type { PodProvider } from "./pod_provider.ts";
 import type { ContainerRuntime, InterfaceSample } from "./runtime.ts";
 
@@ -34,6 +34,23 @@ export type Health =
     readonly reason: string;
     readonly message: string;
   };
+
+/** A condition of the Node that a provider, or another part of the agent, answers for. */
+export interface ConditionSource {
+  /** What it says now. */
+  readonly condition: Pick<
+    NodeCondition,
+    "type" | "status" | "reason" | "message"
+  >;
+  /** Yields whenever it may say something else, until aborted. */
+  changes(options: AbortOptions): AsyncIterable<unknown>;
+}
+
+/** Where something listens. */
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+}
 
 /** A pod field that a provider cannot honour. */
 export interface Refusal {
@@ -79,6 +96,15 @@ export type Provider =
     checkHealth(options: AbortOptions): Promise<Health>;
     /** What the node uses now, read anew at each call. */
     nodeStats?(options: AbortOptions): Promise<NodeSample>;
+    /** What it has to say of the Node besides whether it is ready. */
+    readonly conditions?: readonly ConditionSource[];
+    /**
+     * Where pods find the API server instead of at the Service `kubernetes`; undefined while that
+     * address works in its pods.
+     */
+    podApiServer?(): ServerAddress | undefined;
+    /** Removes everything that was ever put there for this node. The provider is of no use then. */
+    purge?(options: AbortOptions): Promise<void>;
     /** The fields of this pod that the provider cannot honour, beyond what farlet itself refuses. */
     refusals?(pod: Pod): readonly Refusal[];
   }

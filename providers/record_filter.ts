@@ -13,6 +13,8 @@ const colon = 0x3a;
 const dot = 0x2e;
 const letterT = 0x54;
 const letterZ = 0x5a;
+const plus = 0x2b;
+const zero = 0x30;
 
 /** Which records {@linkcode RecordFilter} keeps and how it writes them. */
 export interface RecordOptions {
@@ -51,7 +53,7 @@ export class RecordFilter {
   constructor(options: RecordOptions) {
     this.#options = options;
     this.#sinceReached = options.since === undefined;
-    this.#sinceText = options.since && recordTime(options.since);
+    this.#sinceText = options.since && withoutZone(recordTime(options.since));
   }
 
   /**
@@ -97,17 +99,22 @@ export class RecordFilter {
   /** Reads the head of the record at `start`; whether its text is to be written. */
   #begin(input: Uint8Array, start: number, to: number): boolean {
     const { timestamps, stream, since } = this.#options;
-    if (!isOwnRecord(input, start, to)) return this.#beginForeign(input, start);
-    if (stream !== undefined && ownStream(input, start) !== stream) {
+    const zone = zoneLength(input, start, to);
+    if (zone === undefined) return this.#beginForeign(input, start);
+    // Where all that follows the time is, compared to a record of our own.
+    const shift = zone - 1;
+    if (stream !== undefined && ownStream(input, start + shift) !== stream) {
       return false;
     }
     if (since !== undefined && this.#sinceText !== undefined) {
       this.#sinceReached ||= atLeast(input, start, this.#sinceText);
       if (!this.#sinceReached) return false;
     }
-    this.#timeLeft = timestamps && !this.#midLine ? ownHead.time + 1 : 0;
-    this.#skip = ownHead.length - this.#timeLeft;
-    this.#whole = input[start + 38] === full;
+    this.#timeLeft = timestamps && !this.#midLine
+      ? ownHead.time + shift + 1
+      : 0;
+    this.#skip = ownHead.length + shift - this.#timeLeft;
+    this.#whole = input[start + shift + 38] === full;
     this.#inText = true;
     return true;
   }
@@ -174,20 +181,42 @@ function copyLine(
 }
 
 /**
- * Whether the record has the fixed-width head that `RecordCutter` writes. All of its fixed bytes
- * are looked at: in shorter lines of other writers they are elsewhere.
+ * How long the zone is in a record with the fixed-width head that `RecordCutter` writes (`Z`), or
+ * conmon in UTC (`+00:00`); undefined for all others. All of the head's fixed bytes are looked at:
+ * in shorter lines of other writers they are elsewhere.
  */
-function isOwnRecord(input: Uint8Array, start: number, to: number): boolean {
-  if (start + ownHead.length >= to) return false;
-  return input[start + 4] === dash && input[start + 7] === dash &&
+function zoneLength(
+  input: Uint8Array,
+  start: number,
+  to: number,
+): number | undefined {
+  if (start + ownHead.length >= to) return undefined;
+  const isTime = input[start + 4] === dash && input[start + 7] === dash &&
     input[start + 10] === letterT && input[start + 13] === colon &&
-    input[start + 16] === colon && input[start + 19] === dot &&
-    input[start + 29] === letterZ && input[start + 30] === space &&
-    input[start + 37] === space && input[start + 39] === space;
+    input[start + 16] === colon && input[start + 19] === dot;
+  if (!isTime) return undefined;
+  if (input[start + 29] === letterZ) {
+    return isSpaced(input, start) ? 1 : undefined;
+  }
+  const isUtc = input[start + 29] === plus && input[start + 30] === zero &&
+    input[start + 31] === zero && input[start + 32] === colon &&
+    input[start + 33] === zero && input[start + 34] === zero;
+  if (!isUtc || start + ownHead.length + 5 >= to) return undefined;
+  return isSpaced(input, start + 5) ? 6 : undefined;
+}
+
+function isSpaced(input: Uint8Array, start: number): boolean {
+  return input[start + 30] === space && input[start + 37] === space &&
+    input[start + 39] === space;
 }
 
 function ownStream(input: Uint8Array, start: number): LogStream {
   return input[start + 34] === 0x6f ? "stdout" : "stderr";
+}
+
+/** Times in UTC, with a zone of either form, compare as text without it. */
+function withoutZone(time: Uint8Array): Uint8Array {
+  return time.subarray(0, ownHead.time - 1);
 }
 
 function atLeast(input: Uint8Array, start: number, text: Uint8Array): boolean {

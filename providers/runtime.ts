@@ -1,4 +1,13 @@
 import type { AbortOptions } from "../async/abort.ts";
+import type {
+  ContainerSpec,
+  SandboxSpec,
+  VolumeSpec,
+} from "./container_spec.ts";
+import type { RuntimeStats } from "./samples.ts";
+
+export type * from "./container_spec.ts";
+export type * from "./samples.ts";
 
 /** Why a container is not running yet, in the words kubectl shows (those of the kubelet). */
 export type WaitingReason =
@@ -73,78 +82,6 @@ export interface ObservedPod {
   readonly containers: readonly ObservedContainer[];
 }
 
-/** The environment that the containers of a pod share. */
-export interface SandboxSpec extends PodIdentity {
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
-  readonly hostname: string;
-}
-
-/** One file of a volume. `path` is relative, with `/`, and has no `..` and no empty part. */
-export interface VolumeFile {
-  readonly path: string;
-  readonly content: Uint8Array;
-  /** Permission bits, such as 0o644. */
-  readonly mode: number;
-}
-
-/** A volume of a pod, resolved: everything that the API had to say is in it. */
-export type VolumeSpec =
-  | {
-    /** configMap, secret, projected and downwardAPI; written again whenever the files change. */
-    readonly kind: "files";
-    readonly name: string;
-    readonly files: readonly VolumeFile[];
-    /** Whether the content is secret: kept out of world-readable and persistent places. */
-    readonly secret: boolean;
-  }
-  | {
-    readonly kind: "emptyDir";
-    readonly name: string;
-    readonly medium: "" | "Memory";
-    readonly sizeLimitBytes?: number;
-  }
-  | {
-    readonly kind: "hostPath";
-    readonly name: string;
-    readonly path: string;
-    /** As in the API: "", `DirectoryOrCreate`, `Directory`, `FileOrCreate`, `File`, … */
-    readonly type: string;
-  };
-
-/** Where a container sees a volume. */
-export interface VolumeMount {
-  readonly volume: string;
-  readonly mountPath: string;
-  readonly readOnly: boolean;
-  /** A path inside the volume to mount instead of its root; expanded already. */
-  readonly subPath?: string;
-}
-
-/** What a runtime needs to know to start a container: everything is resolved and expanded. */
-export interface ContainerSpec {
-  readonly name: string;
-  /** 0 for the first run, one more for every restart. */
-  readonly attempt: number;
-  readonly image: string;
-  /** As {@linkcode ContainerRuntime.findImage} or `pullImage` gave it. */
-  readonly imageId: string;
-  /** Replaces the image's entry point; undefined where the pod says nothing. */
-  readonly command?: readonly string[];
-  /** Replaces the image's arguments; undefined where the pod says nothing. */
-  readonly args?: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly workingDir?: string;
-  readonly mounts: readonly VolumeMount[];
-  readonly stdin: boolean;
-  readonly stdinOnce: boolean;
-  readonly tty: boolean;
-  readonly memoryLimitBytes?: number;
-  readonly cpuLimitMillis?: number;
-  /** An absolute path in the container, `/dev/termination-log` unless the pod says otherwise. */
-  readonly terminationMessagePath: string;
-}
-
 /** Names the newest run of one container of one pod. */
 export interface ContainerRef {
   readonly podUid: string;
@@ -204,61 +141,33 @@ export interface LocalImage {
   /** What the name resolved to: a digest or the like. */
   readonly imageId: string;
   readonly sizeBytes?: number;
+  /** Who its processes run as unless the pod says: a number, a name, or root where it is absent. */
+  readonly user?: number | string;
 }
 
-/** What one container uses, at one moment. What a runtime cannot tell is absent. */
-export interface ContainerSample {
-  readonly podUid: string;
-  readonly container: string;
-  readonly at: Date;
-  /** When this run started. */
-  readonly startedAt: Date;
-  /** CPU time used since the start of this run, in nanoseconds. */
-  readonly cpuNanos: number;
-  /** Memory that cannot be reclaimed (the working set), in bytes. */
-  readonly memoryBytes: number;
-  /** All memory that counts as the container's, also what can be reclaimed, in bytes. */
-  readonly memoryUsageBytes?: number;
-  readonly memoryRssBytes?: number;
-  /** What the container wrote to its own file system, in bytes. */
-  readonly rootfsBytes?: number;
-  readonly logBytes?: number;
+/** What opens a registry for a pull; a registry takes one of the three forms. */
+export type RegistryCredentials =
+  | {
+    readonly kind: "password";
+    readonly username: string;
+    readonly password: string;
+  }
+  | { readonly kind: "identityToken"; readonly token: string }
+  | { readonly kind: "registryToken"; readonly token: string };
+
+/** How far a pull is. */
+export interface PullProgress {
+  readonly doneBytes: number;
+  /** Of the layers known so far. */
+  readonly totalBytes: number;
 }
 
-/** How full a volume of a pod is. What a runtime cannot tell is absent. */
-export interface VolumeSample {
-  readonly podUid: string;
-  readonly volume: string;
-  readonly at: Date;
-  readonly usedBytes: number;
-  readonly capacityBytes?: number;
-  readonly availableBytes?: number;
-  readonly inodesUsed?: number;
-}
-
-/** What a network interface has carried since it exists. */
-export interface InterfaceSample {
-  readonly name: string;
-  readonly rxBytes: number;
-  readonly rxErrors: number;
-  readonly txBytes: number;
-  readonly txErrors: number;
-}
-
-/** What the network of a pod has carried. */
-export interface NetworkSample {
-  readonly podUid: string;
-  readonly at: Date;
-  readonly interfaces: readonly InterfaceSample[];
-}
-
-/** What everything that runs uses now. */
-export interface RuntimeStats {
-  /** Running containers only. */
-  readonly containers: readonly ContainerSample[];
-  readonly volumes?: readonly VolumeSample[];
-  /** Pods with a network of their own. */
-  readonly networks?: readonly NetworkSample[];
+/** Options of {@linkcode ContainerRuntime.pullImage}. */
+export interface PullOptions {
+  /** To be tried in this order; without any, or when none opens it, the registry is asked as nobody. */
+  readonly credentials?: readonly RegistryCredentials[];
+  /** Told now and then while the pull goes on. */
+  readonly onProgress?: (progress: PullProgress) => void;
 }
 
 /**
@@ -314,7 +223,10 @@ export interface ContainerRuntime extends ContainerAccess {
   /** Says which pod may have changed, never what: the caller looks itself. Ends on abort. */
   changes(options: AbortOptions): AsyncIterable<string>;
 
-  /** Makes the pod's shared environment, unless it is there. */
+  /**
+   * Makes the pod's shared environment, unless it is there and works. One that has stopped is
+   * replaced, with its network; the records of the containers that ran in it are kept.
+   */
   createSandbox(sandbox: SandboxSpec, options: AbortOptions): Promise<void>;
   /** Kills what still runs and removes all that the pod left here: volumes, logs, records. */
   removeSandbox(podUid: string, options: AbortOptions): Promise<void>;
@@ -324,7 +236,10 @@ export interface ContainerRuntime extends ContainerAccess {
     options: AbortOptions,
   ): Promise<LocalImage | undefined>;
   /** Fetches the image. A `RuntimeError` says why it cannot be had. */
-  pullImage(image: string, options: AbortOptions): Promise<LocalImage>;
+  pullImage(
+    image: string,
+    options: PullOptions & AbortOptions,
+  ): Promise<LocalImage>;
   /**
    * Says before any start whether containers of the image can be created: fails as `pullImage`
    * does if it cannot be had, and as `startContainer` does if it is of no use.

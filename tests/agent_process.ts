@@ -48,9 +48,20 @@ export class AgentProcess implements AsyncDisposable {
       "--kubelet-port": "0",
       ...(provider === "wasm" ? { "--allow-local-modules": guests } : {}),
     };
-    const [path = "", ...args] = options.program ?? sources;
+    return AgentProcess.run(
+      ["serve", ...Object.entries(flags).flat()],
+      options,
+    );
+  }
+
+  /** Starts farlet with any arguments, such as `serve --config FILE`. */
+  static run(
+    args: readonly string[],
+    { program = sources }: Pick<AgentProcessOptions, "program"> = {},
+  ): AgentProcess {
+    const [path = "", ...first] = program;
     const command = new Deno.Command(path, {
-      args: [...args, "serve", ...Object.entries(flags).flat()],
+      args: [...first, ...args],
       stdin: "null",
       stdout: "null",
       stderr: "piped",

@@ -23,6 +23,17 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "providers": ["k8s/", "async/"],
   "providers/memory": ["providers/*", "k8s/", "async/"],
   "providers/wasm": ["providers/*", "k8s/", "async/"],
+  "providers/ssh": [
+    "providers/ssh/transport/",
+    "providers/ssh/engine/",
+    "providers/ssh/pause/",
+    "providers/*",
+    "k8s/",
+    "async/",
+  ],
+  "providers/ssh/transport": ["providers/ssh/*", "providers/*", "async/"],
+  "providers/ssh/pause": [],
+  "providers/ssh/engine": ["providers/ssh/*", "providers/*", "async/"],
   "pods": ["providers/*", "k8s/", "async/"],
   "node": ["providers/*", "k8s/", "async/"],
   "kubelet": [
@@ -46,9 +57,18 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   "hono": ["kubelet/"],
   "kubernetes-types": ["k8s/types.ts"],
   "reflect-metadata": ["kubelet/"],
+  "ssh-config": ["providers/ssh/transport/ssh_config.ts"],
+  "ssh2": ["providers/ssh/transport/ssh_client.ts"],
   "yaml": ["async/yaml_file.ts"],
   // Schemas stand where text comes in: configuration, manifests, queries of the kubelet API.
-  "zod": ["config_schema.ts", "manifests.ts", "kubelet/"],
+  "zod": [
+    "config_schema.ts",
+    "config_node.ts",
+    "config_fields.ts",
+    "manifests.ts",
+    "kubelet/",
+    "providers/ssh/",
+  ],
 };
 
 const modules = await readModules();

@@ -60,14 +60,15 @@ export class ProviderBench implements AsyncDisposable {
       this.#running = Promise.resolve();
       return;
     }
-    const { runtime, refusals } = subject.provider;
+    const { provider } = subject;
+    const { runtime } = subject.provider;
     const engine = new PodEngine({
       runtime,
       runtimeName: subject.provider.name,
       objects: new FileObjects({ configMaps: [motd], secrets: [] }),
       events: { record() {} },
       node: () => ({ ips: ["192.0.2.1"], allocatable: {} }),
-      refusals: (pod) => refusals?.(pod) ?? [],
+      refusals: (pod) => provider.refusals?.(pod) ?? [],
     });
     this.pods = engine;
     this.#running = engine.run({ signal });

@@ -16,7 +16,10 @@ while [ $# -gt 0 ]; do
     cat) if [ $# -gt 0 ]; then cat "$1" && shift; else cat; fi ;;
     write) printf %s "$2" > "$1" && shift 2 ;;
     env) printenv "$1" && shift ;;
-    lines) seq -f "line %g" "$1" && shift ;;
+    lines)
+      awk -v n="$1" 'BEGIN { for (i = 1; i <= n; i++) print "line " i }' && shift
+      ;;
+    listen) exec nc -lk -p "$1" -e cat ;;
     *) exit 127 ;;
   esac
 done

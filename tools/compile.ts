@@ -30,9 +30,13 @@ await deno(
   "--platform=deno",
   "--code-splitting",
   "--minify",
+  // ssh2 does without them: Deno cannot load its native code (NAN).
+  "--external=*.node",
+  "--external=cpu-features",
   `--outdir=${bundle}`,
   "main.ts",
 );
+await defineDirname(bundle);
 await deno(
   "compile",
   "--quiet",
@@ -54,6 +58,19 @@ async function deno(...args: readonly string[]): Promise<void> {
   });
   const { code } = await command.spawn().status;
   if (code !== 0) Deno.exit(code);
+}
+
+/** Gives those chunks of a bundle a `__dirname` that ask for one as modules of Node: ssh2 does. */
+async function defineDirname(folder: string): Promise<void> {
+  for await (const { name } of Deno.readDir(folder)) {
+    const chunk = join(folder, name);
+    const text = await Deno.readTextFile(chunk);
+    if (!/\b__dirname\b/.test(text)) continue;
+    await Deno.writeTextFile(
+      chunk,
+      `const __dirname=import.meta.dirname;${text}`,
+    );
+  }
 }
 
 function ignoreNotFound(error: unknown): void {

@@ -1,4 +1,5 @@
 import { statfs } from "node:fs/promises";
+import { osImage } from "../proc_files.ts";
 import type { NodeFacts } from "../provider.ts";
 import { readMemory } from "./machine_memory.ts";
 import { readText } from "./system_files.ts";
@@ -42,10 +43,4 @@ export function kubernetesArch(arch: typeof Deno.build.arch): string {
     case "aarch64":
       return "arm64";
   }
-}
-
-/** `PRETTY_NAME` of an os-release file; empty when it has none. */
-export function osImage(osRelease: string): string {
-  const value = /^PRETTY_NAME=(.*)$/m.exec(osRelease)?.[1] ?? "";
-  return value.trim().replace(/^(["'])(.*)\1$/, "$2");
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Pod } from "../../k8s/types.ts";
-import { kubernetesArch, osImage } from "./node_facts.ts";
+import { kubernetesArch } from "./node_facts.ts";
 import { createWasmProvider } from "./provider.ts";
 import { wasmRefusals } from "./refusals.ts";
 
@@ -38,10 +38,6 @@ Deno.test("createWasmProvider() describes this machine", async () => {
 Deno.test("node facts use the words of Kubernetes", () => {
   assert.equal(kubernetesArch("x86_64"), "amd64");
   assert.equal(kubernetesArch("aarch64"), "arm64");
-  const debian = "Debian GNU/Linux 13 (trixie)";
-  assert.equal(osImage(`ID=debian\nPRETTY_NAME="${debian}"\n`), debian);
-  assert.equal(osImage("PRETTY_NAME=Plain"), "Plain");
-  assert.equal(osImage(""), "");
 });
 
 Deno.test("wasmRefusals() passes what admission adds to every pod", () => {
@@ -117,6 +113,7 @@ Deno.test("wasmRefusals() names each field that cannot be honoured", () => {
       initContainers: [{ name: "first", tty: true }],
       containers: [{
         name: "main",
+        lifecycle: { stopSignal: "SIGUSR1" } as object,
         ports: [{ containerPort: 80, hostPort: 80 }],
         resources: {
           limits: { "example.com/gpu": "1", cpu: "1" },
@@ -164,6 +161,7 @@ Deno.test("wasmRefusals() names each field that cannot be honoured", () => {
     "spec.containers[0].volumeDevices",
     "spec.containers[0].ports[0].hostPort",
     "spec.containers[0].volumeMounts[0].mountPropagation",
+    "spec.containers[0].lifecycle.stopSignal",
     "spec.containers[0].resources.limits[example.com/gpu]",
     "spec.containers[0].resources.limits[cpu]",
     "spec.containers[0].resources.requests[example.com/gpu]",

@@ -106,6 +106,11 @@ function containerRefusals(
       `${at}.volumeMounts[${i}].mountPropagation`,
       "WASI guests cannot mount anything",
     ]),
+    [
+      "stopSignal" in (container.lifecycle ?? {}),
+      `${at}.lifecycle.stopSignal`,
+      "WASI guests get no signals",
+    ],
     ...Object.keys(limits).map((name): Check => [
       name !== "memory",
       `${at}.resources.limits[${name}]`,

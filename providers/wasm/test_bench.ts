@@ -9,6 +9,7 @@ import type {
   ObservedContainer,
   ProcessStreams,
 } from "../runtime.ts";
+import { plainContainer, plainSandbox } from "../test_specs.ts";
 import { WasmRuntime } from "./runtime.ts";
 
 /** The directory of the test modules. */
@@ -72,14 +73,11 @@ export class Bench implements AsyncDisposable {
   }
 
   async createSandbox(uid: string): Promise<void> {
-    await this.runtime.createSandbox({
-      uid,
-      namespace: "default",
-      name: `pod-${uid}`,
-      labels: {},
-      annotations: {},
-      hostname: "web-0",
-    }, this.options);
+    const identity = { uid, namespace: "default", name: `pod-${uid}` };
+    await this.runtime.createSandbox(
+      { ...plainSandbox(identity), hostname: "web-0" },
+      this.options,
+    );
   }
 
   async start(
@@ -89,17 +87,8 @@ export class Bench implements AsyncDisposable {
   ): Promise<void> {
     const { imageId } = await this.runtime.pullImage(this.image, this.options);
     await this.runtime.startContainer(uid, {
-      name: "main",
-      attempt: 0,
-      image: this.image,
-      imageId,
+      ...plainContainer({ image: this.image, imageId }),
       args,
-      env: {},
-      mounts: [],
-      stdin: false,
-      stdinOnce: false,
-      tty: false,
-      terminationMessagePath: "/dev/termination-log",
       ...more,
     }, this.options);
   }

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { printTable } from "./figures.ts";
 import { benchLogs } from "./log_bench.ts";
 import { benchNode } from "./node_bench.ts";
+import { benchHosts, benchSsh } from "./ssh_bench.ts";
 import { benchStreaming } from "./streaming_bench.ts";
 import { benchWasm } from "./wasm_bench.ts";
 import { startControlPlane } from "../controlplane.ts";
@@ -9,7 +10,7 @@ import { startControlPlane } from "../controlplane.ts";
 /**
  * `deno task bench [--program COMMAND] [--pods N] [PART...]`: measures farlet on a real API server
  * on this machine. COMMAND is what runs farlet, such as `dist/farlet`; the sources unless given.
- * Parts are node, wasm, streaming and logs; all of them unless named. What else the machine does
+ * Parts are node, wasm, streaming, logs, ssh and hosts; all of them unless named. What else the machine does
  * meanwhile is in the figures.
  */
 const { values, positionals } = parseArgs({
@@ -33,6 +34,8 @@ const parts = {
   wasm: () => benchWasm(stage),
   streaming: () => benchStreaming(stage),
   logs: () => benchLogs(),
+  ssh: () => benchSsh(stage),
+  hosts: () => benchHosts(stage),
 };
 const unknown = positionals.filter((name) => !Object.hasOwn(parts, name));
 if (unknown.length > 0) throw new Error(`Unknown parts: ${unknown.join(", ")}`);

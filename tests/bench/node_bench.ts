@@ -92,7 +92,8 @@ export async function nodeReady(
   });
 }
 
-async function residentMib(pid: number): Promise<number> {
+/** Memory that a process has in RAM. */
+export async function residentMib(pid: number): Promise<number> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(status) ?? [];
   return Number(kib) / 1024;

@@ -60,9 +60,11 @@ export async function podBurst(
 /** From creation until seen Running, for one pod after the other on an idle node. */
 export async function singlePodLatencies(
   client: KubeClient,
-  { node, count, signal }: {
+  { node, count, image, signal }: {
     readonly node: string;
     readonly count: number;
+    /** With a command `sleep`; pretended unless given. */
+    readonly image?: string;
     readonly signal: AbortSignal;
   },
 ): Promise<readonly number[]> {
@@ -71,7 +73,10 @@ export async function singlePodLatencies(
   for (let i = 0; i < count; i++) {
     const name = `single-${i}`;
     const begun = performance.now();
-    await client.create(podsPath(), simulatedPod(name, node), { signal });
+    const pod = image === undefined
+      ? simulatedPod(name, node)
+      : sleepingPod(name, node, image);
+    await client.create(podsPath(), pod, { signal });
     await seen.until((times) => times.running.has(name), { signal });
     latencies.push((seen.running.get(name) ?? Infinity) - begun);
     await client.delete(podsPath(name), { signal });
@@ -165,6 +170,24 @@ function simulatedPod(name: string, nodeName: string): Pod {
       nodeName,
       automountServiceAccountToken: false,
       containers: [{ name: "main", image: "program:1" }],
+    },
+  };
+}
+
+function sleepingPod(name: string, nodeName: string, image: string): Pod {
+  const pod = simulatedPod(name, nodeName);
+  const main = {
+    name: "main",
+    image,
+    imagePullPolicy: "IfNotPresent",
+    command: ["sleep", "1000"],
+  };
+  return {
+    ...pod,
+    spec: {
+      ...pod.spec,
+      terminationGracePeriodSeconds: 0,
+      containers: [main],
     },
   };
 }

@@ -1,0 +1,96 @@
+import type { ObservedContainer, ObservedPod } from "../providers/runtime.ts";
+import type { PodMemory } from "./memory.ts";
+import type { DesiredPod } from "./pod_spec.ts";
+import {
+  find,
+  type InitProgress,
+  initProgress,
+  mayRestart,
+} from "./init_progress.ts";
+
+/**
+ * How far the init containers are in the pod's sandbox; in a new one they all run again.
+ *
+ * Where a sandbox is wanted that is not there, they are at the first.
+ */
+export function sandboxProgress(
+  desired: DesiredPod,
+  observed: ObservedPod,
+  memory: PodMemory,
+): InitProgress {
+  return initProgress(desired, sandboxRuns(desired, observed, memory));
+}
+
+/** The pod without the runs of the sandboxes that it had before. */
+export function sandboxRuns(
+  desired: DesiredPod,
+  observed: ObservedPod,
+  { formerRuns }: Pick<PodMemory, "formerRuns">,
+): ObservedPod {
+  if (needsSandbox(desired, observed)) return { ...observed, containers: [] };
+  const containers = observed.containers.filter(({ id }) =>
+    !formerRuns.has(id)
+  );
+  return withoutEarlier(desired, { ...observed, containers });
+}
+
+/**
+ * Whether the pod has no sandbox that works and something in it is still to run: then the pod
+ * starts from its init containers. The kubelet's `podSandboxChanged`.
+ */
+export function needsSandbox(
+  desired: DesiredPod,
+  observed: ObservedPod,
+): boolean {
+  if (observed.sandbox === "ready") return false;
+  if (initProgress(desired, observed).kind === "failed") return false;
+  return desired.containers.some(({ name }) => {
+    const state = find(observed, name)?.state;
+    switch (state?.kind) {
+      case undefined:
+        return true;
+      case "running": // It will be ended, and not by success.
+        return desired.restartPolicy !== "Never";
+      case "terminated":
+        return mayRestart(desired.restartPolicy, state.exit);
+    }
+  });
+}
+
+/**
+ * Leaves out runs that started before one that must come before them: those are of an earlier
+ * sandbox. So an agent that has just started knows it, too.
+ */
+function withoutEarlier(
+  { initContainers, containers }: DesiredPod,
+  observed: ObservedPod,
+): ObservedPod {
+  let earliest = -Infinity;
+  const former = new Set<string>();
+  for (const { name } of initContainers) {
+    const run = find(observed, name);
+    if (run === undefined) continue;
+    if (isEarlier(run, earliest)) former.add(name);
+    else earliest = Math.max(earliest, startOf(run));
+  }
+  for (const { name } of containers) {
+    const run = find(observed, name);
+    if (run && isEarlier(run, earliest)) former.add(name);
+  }
+  return {
+    ...observed,
+    containers: observed.containers.filter(({ name }) => !former.has(name)),
+  };
+}
+
+function isEarlier(run: ObservedContainer, than: number): boolean {
+  // What never ran may have any time.
+  const neverRan = run.state.kind === "terminated" &&
+    run.state.exit.reason === "StartError";
+  return !neverRan && startOf(run) < than;
+}
+
+function startOf({ state }: ObservedContainer): number {
+  return (state.kind === "running" ? state.startedAt : state.exit.startedAt)
+    .getTime();
+}

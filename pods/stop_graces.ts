@@ -1,0 +1,48 @@
+import type { ObservedPod } from "../providers/runtime.ts";
+
+/** The kubelet's `minimumGracePeriodInSeconds`. */
+const leastSeconds = 2;
+
+/**
+ * Until when the containers of a pod have time to end: a stop that was interrupted goes on with
+ * what is left of its grace.
+ */
+export class StopGraces {
+  /** Milliseconds since the epoch, by container. */
+  readonly #deadlines = new Map<string, number>();
+
+  /** Whether the container was asked to end before, and may not have. */
+  has(container: string): boolean {
+    return this.#deadlines.has(container);
+  }
+
+  /**
+   * What is left for a container that is given so many seconds, counted from when it was asked
+   * first: two seconds at least, unless it was given less.
+   */
+  left(container: string, graceSeconds: number, now = Date.now()): number {
+    const deadline = Math.min(
+      this.#deadlines.get(container) ?? Infinity,
+      now + graceSeconds * 1000,
+    );
+    this.#deadlines.set(container, deadline);
+    const left = Math.ceil((deadline - now) / 1000);
+    return Math.min(graceSeconds, Math.max(leastSeconds, left));
+  }
+
+  /** Says that the container has ended. */
+  forget(container: string): void {
+    this.#deadlines.delete(container);
+  }
+
+  /** Forgets all but what still runs. */
+  keep({ containers }: ObservedPod): void {
+    const running = new Set(
+      containers.filter(({ state }) => state.kind === "running")
+        .map(({ name }) => name),
+    );
+    for (const name of this.#deadlines.keys()) {
+      if (!running.has(name)) this.#deadlines.delete(name);
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import type { ContainerSpec, PodIdentity } from "../runtime.ts";
+import type { ContainerRecord } from "./container_record.ts";
+import {
+  type BindMount,
+  type CreateBody,
+  type EngineTraits,
+  type HostConfig,
+  type LogConfig,
+  oomScore,
+  withSpecHash,
+} from "./create_body.ts";
+import { identityLabels } from "./labels.ts";
+import { securityFields, userField } from "./security_options.ts";
+
+/** Something of the host that a container sees. */
+export interface Bind {
+  /** Absolute, on the host. */
+  readonly source: string;
+  /** Absolute, in the container. */
+  readonly target: string;
+  readonly readOnly: boolean;
+  readonly propagation: "None" | "HostToContainer" | "Bidirectional";
+}
+
+/** What a container is made from besides its spec. */
+export interface ContainerMaking {
+  readonly pod: PodIdentity;
+  readonly sandbox: Pick<ContainerRecord, "id" | "node" | "shared">;
+  readonly binds: readonly Bind[];
+  readonly engine: EngineTraits;
+  readonly protects: boolean;
+  readonly logConfig: LogConfig;
+  readonly imageUser?: number | string;
+  readonly seccompProfile?: string;
+}
+
+/** The kubelet's bounds of a CPU share, and the period of a CPU limit in microseconds. */
+const leastShares = 2;
+const mostShares = 262_144;
+const cpuPeriod = 100_000;
+const leastQuota = 1_000;
+
+/** The body that makes one run of a container in its pod's sandbox. */
+export function containerBody(
+  spec: ContainerSpec,
+  making: ContainerMaking,
+): CreateBody {
+  const { sandbox, engine } = making;
+  const user = userField(spec.security, making.imageUser);
+  const binds = making.binds.filter(({ source }) => !source.includes(":"));
+  const mounts = making.binds.filter(({ source }) => source.includes(":"));
+  return withSpecHash({
+    Image: spec.imageId,
+    Labels: identityLabels({
+      pod: making.pod,
+      node: sandbox.node,
+      kind: "container",
+      container: spec.name,
+      attempt: spec.attempt,
+      image: spec.image,
+      imageId: spec.imageId,
+      sandbox: sandbox.id,
+    }),
+    ...commandFields(spec),
+    Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
+    ...(spec.workingDir === undefined ? {} : { WorkingDir: spec.workingDir }),
+    ...(user === undefined ? {} : { User: user }),
+    ...hostnameFields(making),
+    ...(spec.tty ? { Tty: true } : {}),
+    ...(spec.stdin ? { OpenStdin: true, StdinOnce: spec.stdinOnce } : {}),
+    ...(spec.stopSignal === undefined ? {} : { StopSignal: spec.stopSignal }),
+    Healthcheck: { Test: ["NONE"] },
+    HostConfig: {
+      RestartPolicy: { Name: "no" },
+      ...namespaceFields(making),
+      ...(binds.length === 0 ? {} : { Binds: binds.map(bindText) }),
+      ...(mounts.length === 0 ? {} : { Mounts: mounts.map(bindMount) }),
+      ...resourceFields(spec),
+      ...oomFields(spec, making),
+      ...securityFields(spec.security, {
+        engine,
+        ...(making.seccompProfile === undefined
+          ? {}
+          : { seccompProfile: making.seccompProfile }),
+      }),
+      LogConfig: making.logConfig,
+    },
+  });
+}
+
+/** The share of the CPU that a request gives, as the kubelet computes it. */
+export function cpuShares(millis: number): number {
+  const shares = Math.trunc(millis * 1024 / 1000);
+  return Math.min(mostShares, Math.max(leastShares, shares));
+}
+
+/** A command makes engines drop the image's arguments with its entry point, as Kubernetes wants. */
+function commandFields(
+  { command, args }: ContainerSpec,
+): Pick<CreateBody, "Entrypoint" | "Cmd"> {
+  return {
+    ...(command === undefined ? {} : { Entrypoint: command }),
+    ...(args === undefined ? {} : { Cmd: args }),
+  };
+}
+
+/** With Docker a container has the name of its sandbox and may not ask for one; Podman must be told. */
+function hostnameFields(
+  { engine, sandbox: { shared } }: ContainerMaking,
+): Pick<CreateBody, "Hostname"> {
+  return engine.kind === "podman" && shared.network === "pod"
+    ? { Hostname: shared.hostname }
+    : {};
+}
+
+function namespaceFields(
+  { sandbox: { id, shared } }: ContainerMaking,
+): Pick<HostConfig, "NetworkMode" | "IpcMode" | "PidMode" | "UTSMode"> {
+  const joined = `container:${id}`;
+  return {
+    NetworkMode: joined,
+    // Its /dev/shm comes with it.
+    IpcMode: shared.ipc === "host" ? "host" : joined,
+    ...(shared.pid === "container"
+      ? {}
+      : { PidMode: shared.pid === "host" ? "host" : joined }),
+    ...(shared.network === "host" ? { UTSMode: "host" } : {}),
+  };
+}
+
+function resourceFields(
+  { memoryLimitBytes, cpuLimitMillis, cpuRequestMillis }: ContainerSpec,
+): Partial<HostConfig> {
+  return {
+    CpuShares: cpuShares(cpuRequestMillis ?? cpuLimitMillis ?? 0),
+    // Equal, so that none of it is swapped out.
+    ...(memoryLimitBytes === undefined
+      ? {}
+      : { Memory: memoryLimitBytes, MemorySwap: memoryLimitBytes }),
+    ...(cpuLimitMillis === undefined ? {} : {
+      CpuPeriod: cpuPeriod,
+      CpuQuota: Math.max(leastQuota, cpuLimitMillis * cpuPeriod / 1000),
+    }),
+  };
+}
+
+function oomFields(
+  { oomScoreAdj }: ContainerSpec,
+  { engine, protects }: ContainerMaking,
+): Pick<HostConfig, "OomScoreAdj"> {
+  const score = oomScore(oomScoreAdj, engine, protects);
+  return score === undefined ? {} : { OomScoreAdj: score };
+}
+
+function bindText({ source, target, readOnly, propagation }: Bind): string {
+  const options = [readOnly ? "ro" : "rw", propagationName[propagation]];
+  return `${source}:${target}:${options.join(",")}`;
+}
+
+function bindMount({ source, target, readOnly, propagation }: Bind): BindMount {
+  return {
+    Type: "bind",
+    Source: source,
+    Target: target,
+    ReadOnly: readOnly,
+    BindOptions: { Propagation: propagationName[propagation] },
+  };
+}
+
+const propagationName = {
+  None: "rprivate",
+  HostToContainer: "rslave",
+  Bidirectional: "rshared",
+} as const;

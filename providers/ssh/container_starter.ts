@@ -1,0 +1,203 @@
+import type { AbortOptions } from "../../async/abort.ts";
+import { RuntimeError } from "../errors.ts";
+import type { ContainerSpec } from "../runtime.ts";
+import { containerBody, type ContainerMaking } from "./container_body.ts";
+import type { ContainerRecord } from "./container_record.ts";
+import type { LogConfig } from "./create_body.ts";
+import { createContainer, removeContainer } from "./create_container.ts";
+import type { EngineClient } from "./engine/engine_client.ts";
+import { EngineError } from "./engine/engine_error.ts";
+import type { ExitReader } from "./exit_details.ts";
+import type { Host } from "./host.ts";
+import type { Inventory } from "./inventory.ts";
+import { engineName } from "./labels.ts";
+import type { OomProtection } from "./oom_protection.ts";
+import type { PodFiles } from "./pod_files.ts";
+import type { Sandboxes } from "./sandboxes.ts";
+import { seccompPath } from "./security_options.ts";
+
+/** What containers are started with. */
+export interface StarterParts {
+  readonly host: Host;
+  readonly engine: () => EngineClient;
+  readonly inventory: Inventory;
+  readonly sandboxes: Sandboxes;
+  readonly exits: ExitReader;
+  readonly files: PodFiles;
+  readonly protection: OomProtection;
+  readonly logConfig: () => LogConfig;
+}
+
+/** Starts runs of containers in the sandboxes of their pods. */
+export class ContainerStarter {
+  readonly #parts: StarterParts;
+
+  constructor(parts: StarterParts) {
+    this.#parts = parts;
+  }
+
+  /** As `ContainerRuntime.startContainer()`. */
+  async start(
+    podUid: string,
+    spec: ContainerSpec,
+    options: AbortOptions,
+  ): Promise<void> {
+    const { engine, inventory, exits } = this.#parts;
+    const records = await inventory.pod(podUid, options);
+    const runs = records.filter(({ container }) => container === spec.name);
+    const known = await exits.of(runs, options);
+    const wasStarted = ({ id, state }: ContainerRecord) =>
+      state.kind !== "created" || state.error !== "" || known.has(id);
+    for (const run of runs.filter(wasStarted)) {
+      if (run.attempt >= spec.attempt) return;
+      if (run.state.kind !== "running") continue;
+      throw new RuntimeError(
+        "RunContainerError",
+        `Cannot start container "${spec.name}": its run before still goes on`,
+      );
+    }
+    const sandbox = this.#parts.sandboxes.usable(records);
+    if (sandbox === undefined) {
+      throw new RuntimeError(
+        "CreateContainerError",
+        `Cannot start container "${spec.name}": its pod has no running sandbox`,
+      );
+    }
+    // What an earlier agent made and did not start may be of another sandbox.
+    for (const run of runs) {
+      if (wasStarted(run)) continue;
+      await removeContainer({ engine: engine(), inventory }, run.id, options);
+    }
+    await this.#run(spec, sandbox, options);
+  }
+
+  async #run(
+    spec: ContainerSpec,
+    sandbox: ContainerRecord,
+    options: AbortOptions,
+  ): Promise<void> {
+    const { engine, inventory, protection, files } = this.#parts;
+    const { pod } = sandbox;
+    const [terminationLog, making] = await Promise.all([
+      files.terminationLog(pod.uid, spec.name, spec.attempt, options),
+      this.#making(spec, sandbox, options),
+    ]);
+    const target = spec.terminationMessagePath;
+    const binds = making.binds.some((bind) => bind.target === target)
+      ? making.binds
+      : [...making.binds, { source: terminationLog, target, ...ownFile }];
+    const name = engineName({
+      pod,
+      kind: "container",
+      container: spec.name,
+      attempt: spec.attempt,
+    });
+    const maker = { engine: engine(), inventory };
+    for (;;) {
+      const protects = protection.allowed;
+      const body = containerBody(spec, { ...making, binds, protects });
+      const { id, started } = await createContainer(
+        maker,
+        { name, body },
+        options,
+      );
+      try {
+        if (!started) await maker.engine.startContainer(id, options);
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error;
+        if (protection.takeRefusal(error)) {
+          await removeContainer(maker, id, options);
+          continue;
+        }
+        throw await this.#startFailure(
+          { error, id, sandbox, terminationLog },
+          options,
+        );
+      }
+      await inventory.inspect(id, options);
+      return;
+    }
+  }
+
+  /** All that a body is made of besides the spec, and may have to be asked for. */
+  async #making(
+    spec: ContainerSpec,
+    sandbox: ContainerRecord,
+    options: AbortOptions,
+  ): Promise<Omit<ContainerMaking, "protects">> {
+    const { engine, files } = this.#parts;
+    const { uid } = sandbox.pod;
+    const [own, mounts, imageUser, seccompProfile] = await Promise.all([
+      files.sandboxFiles(uid, options),
+      files.binds(uid, spec.mounts, options),
+      this.#imageUser(spec, options),
+      this.#seccompProfile(spec, options),
+    ]);
+    const taken = new Set(mounts.map(({ target }) => target));
+    const network = [
+      { source: own.hosts, target: "/etc/hosts", ...ownFile },
+      { source: own.resolvConf, target: "/etc/resolv.conf", ...ownFile },
+    ].filter(({ target }) => !taken.has(target));
+    return {
+      pod: sandbox.pod,
+      sandbox,
+      binds: [...network, ...mounts],
+      engine: engine().info,
+      logConfig: this.#parts.logConfig(),
+      ...(imageUser === undefined ? {} : { imageUser }),
+      ...(seccompProfile === undefined ? {} : { seccompProfile }),
+    };
+  }
+
+  /** Asked for only where the pod gives a group and leaves the user to the image. */
+  async #imageUser(
+    { imageId, security }: ContainerSpec,
+    options: AbortOptions,
+  ): Promise<string | undefined> {
+    const { runAsUser, runAsGroup } = security;
+    if (runAsGroup === undefined || runAsUser !== undefined) return undefined;
+    const image = await this.#parts.engine().inspectImage(imageId, options);
+    return image?.Config?.User || undefined;
+  }
+
+  /** Docker takes the profile itself; Podman reads it where it is. */
+  async #seccompProfile(
+    { name, security }: ContainerSpec,
+    options: AbortOptions,
+  ): Promise<string | undefined> {
+    const path = seccompPath(security);
+    const { host, engine } = this.#parts;
+    if (path === undefined || engine().info.kind === "podman") return undefined;
+    const { code, stdout } = await host.run(`cat "$1"`, [path], options);
+    if (code === 0) return stdout;
+    throw new RuntimeError(
+      "CreateContainerError",
+      `Cannot create container "${name}": cannot read the seccomp profile "${path}"`,
+    );
+  }
+
+  /** Keeps a run that cannot be started, as one that failed; not if that is the sandbox's fault. */
+  async #startFailure(
+    { error, id, sandbox, terminationLog }: {
+      readonly error: EngineError;
+      readonly id: string;
+      readonly sandbox: ContainerRecord;
+      readonly terminationLog: string;
+    },
+    options: AbortOptions,
+  ): Promise<RuntimeError> {
+    const { engine, inventory, exits } = this.#parts;
+    const message = error.engineMessage;
+    const now = await inventory.inspect(sandbox.id, options);
+    if (now?.state.kind === "running") {
+      const path = terminationLog;
+      await exits.startFailed(id, { message, path }, options);
+      await inventory.inspect(id, options);
+    } else {
+      await removeContainer({ engine: engine(), inventory }, id, options);
+    }
+    return new RuntimeError("RunContainerError", message, { cause: error });
+  }
+}
+
+const ownFile = { readOnly: false, propagation: "None" } as const;

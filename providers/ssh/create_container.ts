@@ -1,0 +1,89 @@
+import type { AbortOptions } from "../../async/abort.ts";
+import { RuntimeError } from "../errors.ts";
+import type { ContainerRecord } from "./container_record.ts";
+import type { CreateBody } from "./create_body.ts";
+import type { EngineClient } from "./engine/engine_client.ts";
+import { EngineError } from "./engine/engine_error.ts";
+import type { Inventory } from "./inventory.ts";
+import { label } from "./labels.ts";
+
+/** What making a container takes. */
+export interface ContainerMaker {
+  readonly engine: EngineClient;
+  readonly inventory: Inventory;
+}
+
+/** A container that is there to be started, or was started before. */
+export interface MadeContainer {
+  readonly id: string;
+  readonly started: boolean;
+}
+
+/**
+ * Makes a container. One of the same name that was left by an agent that was killed is taken over
+ * where it is the same or has run, and replaced otherwise.
+ *
+ * Fails with a `RuntimeError` of reason `CreateContainerError`.
+ */
+export async function createContainer(
+  { engine, inventory }: ContainerMaker,
+  { name, body }: { readonly name: string; readonly body: CreateBody },
+  options: AbortOptions,
+): Promise<MadeContainer> {
+  const create = async (as: string): Promise<MadeContainer> => ({
+    id: await engine.createContainer(as, body, options),
+    started: false,
+  });
+  try {
+    try {
+      return await create(name);
+    } catch (error) {
+      if (!isNameConflict(error)) throw error;
+    }
+    const found = await inventory.inspect(name, options);
+    // Podman keeps the names of what it was killed over. Labels tell what is whose, not names.
+    if (found === undefined) {
+      return await create(`${name}_${crypto.randomUUID().slice(0, 8)}`);
+    }
+    if (found.state.kind !== "created") return { id: found.id, started: true };
+    if (isFrom(found, body)) return { id: found.id, started: false };
+    await removeContainer({ engine, inventory }, found.id, options);
+    return await create(name);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    throw new RuntimeError("CreateContainerError", error.engineMessage, {
+      cause: error,
+    });
+  }
+}
+
+/** Kills a container if it runs and removes it; nothing if it is gone. */
+export async function removeContainer(
+  { engine, inventory }: ContainerMaker,
+  id: string,
+  options: AbortOptions,
+): Promise<void> {
+  try {
+    await engine.removeContainer(id, { ...options, force: true });
+  } catch (error) {
+    options.signal.throwIfAborted();
+    if (!(error instanceof EngineError)) throw error;
+    // Gone, or being removed by somebody else: the engine says so in several ways.
+    if (await inventory.inspect(id, options) !== undefined) throw error;
+  }
+  inventory.forget(id);
+}
+
+/** Whether a container was made from this body. */
+export function isFrom(
+  { specHash }: Pick<ContainerRecord, "specHash">,
+  body: CreateBody,
+): boolean {
+  return specHash !== "" && specHash === body.Labels[label.specHash];
+}
+
+/** Docker answers 409, Podman 500. */
+function isNameConflict(error: unknown): boolean {
+  return error instanceof EngineError &&
+    (error.status === 409 || error.engineMessage.includes("already in use"));
+}

@@ -1,0 +1,77 @@
+import type { AbortOptions } from "../../async/abort.ts";
+import { Deadline } from "../../async/deadline.ts";
+import { delay } from "../../async/delay.ts";
+import { getLogger } from "../../async/log.ts";
+import type { EngineClient } from "./engine/engine_client.ts";
+import type { Host } from "./host.ts";
+
+/** Milliseconds for ending a command that nobody wants any more. */
+const endingTime = 4_000;
+
+const log = getLogger("ssh");
+
+/** A command in a container that nobody waits for. */
+export interface StrayCommand {
+  readonly engine: Pick<
+    EngineClient,
+    "execCreate" | "execStart" | "execInspect"
+  >;
+  readonly host: Host;
+  readonly container: string;
+  readonly execId: string;
+}
+
+/**
+ * Kills the process group of the ID `$1`, which that process leads. When the user may not, prints
+ * the ID that the process has in its own container.
+ */
+const killScript = `
+kill -KILL "-$1" 2>/dev/null || kill -KILL "$1" 2>/dev/null && exit 0
+[ -d "/proc/$1" ] || exit 0
+sed -n 's/^NSpid:.*[[:space:]]//p' "/proc/$1/status"
+`;
+
+/** Kills such a command and its process group: engines have no request for it. Never rejects. */
+export async function endCommand(stray: StrayCommand): Promise<void> {
+  const { engine, host, container, execId } = stray;
+  using deadline = new Deadline(endingTime, {
+    signal: new AbortController().signal,
+  });
+  try {
+    // It may be about to start.
+    for (let wait = 20; wait < 1_000; wait *= 2) {
+      const state = await engine.execInspect(execId, deadline);
+      if (state === undefined) return;
+      const { Running: running = false, Pid: pid = 0, ExitCode: code } = state;
+      if (pid > 0 && running) {
+        const { stdout } = await host.run(killScript, [String(pid)], deadline);
+        const inside = stdout.trim();
+        if (inside !== "") await killInside(stray, inside, deadline);
+        return;
+      }
+      if (pid > 0 || (code ?? 0) !== 0) return;
+      await delay(wait, deadline);
+    }
+  } catch (error) {
+    log.debug("Could not end a command in a container", { container, error });
+  }
+}
+
+/** The way of a user who may not send signals to it: by the `kill` of the container. */
+async function killInside(
+  { engine, container }: StrayCommand,
+  pid: string,
+  options: AbortOptions,
+): Promise<void> {
+  const execId = await engine.execCreate(container, {
+    command: ["kill", "-KILL", pid],
+    stdin: false,
+    tty: false,
+    user: "0",
+  }, options);
+  const connection = await engine.execStart(execId, { tty: false, ...options });
+  while (await connection.read() !== undefined) {
+    // What it says is for nobody.
+  }
+  connection.destroy();
+}

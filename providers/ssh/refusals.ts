@@ -1,0 +1,240 @@
+import type { Container, Pod, PodSpec, Volume } from "../../k8s/types.ts";
+import type { Refusal } from "../provider.ts";
+
+/** What of a host and its engine decides what pods can have there. */
+export interface HostTraits {
+  /** Whether the engine runs without root. */
+  readonly rootless: boolean;
+  readonly cgroupVersion: 1 | 2;
+  /** Whether farlet may mount file systems there. */
+  readonly mounts: boolean;
+  /** The first port that everybody may listen on; 1024 unless given. */
+  readonly unprivilegedPortStart?: number;
+}
+
+/**
+ * The fields of a pod that Docker or Podman on a host cannot honour.
+ *
+ * What the engine may refuse itself, since it depends on the host's kernel or its configuration,
+ * passes: a container that cannot be created says why. While `traits` are not known, what depends
+ * on them passes too.
+ */
+export function sshRefusals(
+  pod: Pod,
+  traits: HostTraits | undefined,
+): readonly Refusal[] {
+  if (pod.spec === undefined) return [];
+  const { containers, initContainers = [], volumes = [] } = pod.spec;
+  return [
+    ...podRefusals(pod.spec),
+    ...volumes.flatMap((volume, i) =>
+      volumeRefusals(volume, `spec.volumes[${i}]`, traits)
+    ),
+    ...initContainers.flatMap((container, i) =>
+      containerRefusals(container, `spec.initContainers[${i}]`, traits)
+    ),
+    ...containers.flatMap((container, i) =>
+      containerRefusals(container, `spec.containers[${i}]`, traits)
+    ),
+  ];
+}
+
+/** Safe for the other pods of a host: those that the kubelet allows unless told otherwise. */
+const safeSysctls = [
+  "kernel.shm_rmid_forced",
+  "net.ipv4.ip_local_port_range",
+  "net.ipv4.tcp_syncookies",
+  "net.ipv4.ping_group_range",
+  "net.ipv4.ip_unprivileged_port_start",
+  "net.ipv4.ip_local_reserved_ports",
+  "net.ipv4.tcp_keepalive_time",
+  "net.ipv4.tcp_fin_timeout",
+  "net.ipv4.tcp_keepalive_intvl",
+  "net.ipv4.tcp_keepalive_probes",
+  "net.ipv4.tcp_rmem",
+  "net.ipv4.tcp_wmem",
+];
+
+const noWindows = "the host runs Linux";
+
+/** Fields that the types of the API do not have yet. */
+interface NewerContext {
+  readonly supplementalGroupsPolicy?: string;
+}
+
+function podRefusals(spec: PodSpec): readonly Refusal[] {
+  const context = spec.securityContext ?? {};
+  const { supplementalGroupsPolicy = "Merge" } = context as NewerContext;
+  const at = "spec.securityContext";
+  return collect([
+    [(spec.os?.name ?? "linux") !== "linux", "spec.os.name", noWindows],
+    [
+      spec.hostUsers === false,
+      "spec.hostUsers",
+      "the engine maps the users of all containers in the same way",
+    ],
+    [filled(context.windowsOptions), `${at}.windowsOptions`, noWindows],
+    [
+      supplementalGroupsPolicy !== "Merge",
+      `${at}.supplementalGroupsPolicy`,
+      "engines always give a user the groups that the image has for it",
+    ],
+    ...(context.sysctls ?? []).flatMap(({ name }, i) =>
+      sysctlChecks(name.replaceAll("/", "."), spec, `${at}.sysctls[${i}].name`)
+    ),
+  ]);
+}
+
+function sysctlChecks(
+  name: string,
+  { hostNetwork, hostIPC }: PodSpec,
+  at: string,
+): readonly Check[] {
+  return [
+    [
+      !safeSysctls.includes(name),
+      at,
+      `"${name}" is not safe: it could harm the other pods of the host`,
+    ],
+    [
+      hostNetwork === true && name.startsWith("net."),
+      at,
+      `"${name}" belongs to the host, whose network the pod has`,
+    ],
+    [
+      hostIPC === true && name.startsWith("kernel."),
+      at,
+      `"${name}" belongs to the host, whose IPC namespace the pod has`,
+    ],
+  ];
+}
+
+function containerRefusals(
+  container: Container,
+  at: string,
+  traits: HostTraits | undefined,
+): readonly Refusal[] {
+  const context = container.securityContext ?? {};
+  const contextAt = `${at}.securityContext`;
+  const rootless = traits?.rootless === true;
+  return collect([
+    [
+      context.privileged === true && rootless,
+      `${contextAt}.privileged`,
+      "a rootless engine has no privileges of the host to give",
+    ],
+    [
+      (context.procMount ?? "Default") !== "Default",
+      `${contextAt}.procMount`,
+      "engines always hide the parts of /proc that could harm the host",
+    ],
+    [filled(context.windowsOptions), `${contextAt}.windowsOptions`, noWindows],
+    ...portChecks(container, at, traits),
+    ...mountChecks(container, at, rootless),
+    ...resourceChecks(container, `${at}.resources`, traits),
+  ]);
+}
+
+function portChecks(
+  { ports = [] }: Container,
+  at: string,
+  traits: HostTraits | undefined,
+): readonly Check[] {
+  if (traits?.rootless !== true) return [];
+  const { unprivilegedPortStart = 1024 } = traits;
+  return ports.map(({ hostPort = 0 }, i) => [
+    hostPort > 0 && hostPort < unprivilegedPortStart,
+    `${at}.ports[${i}].hostPort`,
+    `a rootless engine may not listen on ports below ${unprivilegedPortStart}`,
+  ]);
+}
+
+function mountChecks(
+  { volumeMounts = [], securityContext = {} }: Container,
+  at: string,
+  rootless: boolean,
+): readonly Check[] {
+  return volumeMounts.flatMap((
+    { mountPropagation, recursiveReadOnly = "Disabled" },
+    i,
+  ): readonly Check[] => [
+    [
+      mountPropagation === "Bidirectional" &&
+      (rootless || securityContext.privileged !== true),
+      `${at}.volumeMounts[${i}].mountPropagation`,
+      "only privileged containers can mount anything on the host",
+    ],
+    [
+      recursiveReadOnly === "Enabled",
+      `${at}.volumeMounts[${i}].recursiveReadOnly`,
+      "not every engine can make what is mounted below read-only too",
+    ],
+  ]);
+}
+
+function resourceChecks(
+  { resources: { limits = {}, requests = {} } = {} }: Container,
+  at: string,
+  traits: HostTraits | undefined,
+): readonly Check[] {
+  const known = ["cpu", "memory", "ephemeral-storage"];
+  // https://docs.podman.io/en/v4.3/markdown/podman-run.1.html: "not supported on cgroups V1 rootless".
+  const unlimited = traits?.rootless === true && traits.cgroupVersion === 1;
+  return [
+    ...Object.keys(limits).flatMap((name): readonly Check[] => [
+      [!known.includes(name), `${at}.limits[${name}]`, unknownResource(name)],
+      [
+        name === "ephemeral-storage",
+        `${at}.limits[${name}]`,
+        "what containers write to the disk cannot be limited yet",
+      ],
+      [
+        unlimited && (name === "cpu" || name === "memory"),
+        `${at}.limits[${name}]`,
+        "a rootless engine can limit nothing with version 1 of control groups",
+      ],
+    ]),
+    ...Object.keys(requests).map((name): Check => [
+      !known.includes(name) && !(name in limits),
+      `${at}.requests[${name}]`,
+      unknownResource(name),
+    ]),
+  ];
+}
+
+function unknownResource(name: string): string {
+  return name.startsWith("hugepages-")
+    ? "farlet gives pods no huge pages"
+    : "farlet knows of no such devices on the host";
+}
+
+function volumeRefusals(
+  { emptyDir }: Volume,
+  at: string,
+  traits: HostTraits | undefined,
+): readonly Refusal[] {
+  const medium = emptyDir?.medium ?? "";
+  return collect([
+    [
+      medium.startsWith("HugePages"),
+      `${at}.emptyDir.medium`,
+      "farlet gives pods no huge pages",
+    ],
+    [
+      medium === "Memory" && traits?.mounts === false,
+      `${at}.emptyDir.medium`,
+      "only root may mount memory on the host, and farlet is not root there",
+    ],
+  ]);
+}
+
+type Check = readonly [refused: boolean, field: string, message: string];
+
+function collect(checks: readonly Check[]): readonly Refusal[] {
+  return checks.filter(([refused]) => refused)
+    .map(([, field, message]) => ({ field, message }));
+}
+
+function filled(object: object | undefined): boolean {
+  return object !== undefined && Object.keys(object).length > 0;
+}

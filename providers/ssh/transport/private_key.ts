@@ -1,0 +1,160 @@
+import { Buffer } from "node:buffer";
+import { createPrivateKey, type KeyObject } from "node:crypto";
+import { ConfigError } from "../../../async/config_error.ts";
+import { messageOf } from "../../../async/message_of.ts";
+import { decryptOpenSshKey } from "./ssh_client.ts";
+import type { Identity } from "./target.ts";
+
+/** Gives the passphrase of a key; undefined when nobody knows it. Asked for encrypted keys only. */
+export type AskPassphrase = (source: string) => Promise<string | undefined>;
+
+const openSshHeader = "-----BEGIN OPENSSH PRIVATE KEY-----";
+
+/**
+ * A key in a file: OpenSSH's own format, PEM or PKCS#8; ed25519, RSA or ECDSA; encrypted or not. A
+ * file that others than its owner may read is refused, as ssh refuses it.
+ */
+export function fileIdentity(path: string, ask: AskPassphrase): Identity {
+  return {
+    source: path,
+    async privateKey() {
+      return await readPrivateKey(await readSecretFile(path), {
+        source: path,
+        ask,
+      });
+    },
+  };
+}
+
+/**
+ * The key in a form that ssh2 reads, decrypted.
+ *
+ * @throws {ConfigError} That names `source`, and never the key.
+ */
+export async function readPrivateKey(
+  text: string,
+  { source, ask }: { readonly source: string; readonly ask: AskPassphrase },
+): Promise<string> {
+  const isOpenSsh = text.includes(openSshHeader);
+  const encrypted = isOpenSsh
+    ? isEncryptedOpenSsh(text)
+    : /ENCRYPTED/.test(text.slice(0, 512));
+  if (isOpenSsh && !encrypted) return text;
+  if (/BEGIN (SSH2|PUBLIC|RSA PUBLIC)/.test(text) || /^ssh-/.test(text)) {
+    throw cannot(source, "it is a public key: name the private one");
+  }
+  const passphrase = encrypted ? await ask(source) : undefined;
+  if (encrypted && !passphrase) {
+    throw cannot(
+      source,
+      "it is encrypted, and its passphrase is not known: name a file with --passphrase-file, set FARLET_SSH_PASSPHRASE, or add the key to an agent (ssh-add)",
+    );
+  }
+  const pem = isOpenSsh
+    ? await decryptOpenSshKey(text, passphrase ?? "")
+    : text;
+  if (pem === undefined) throw cannot(source, wrongPassphrase);
+  try {
+    return encodeKey(
+      createPrivateKey({
+        key: pem,
+        ...(isOpenSsh || passphrase === undefined ? {} : { passphrase }),
+      }),
+    );
+  } catch (cause) {
+    const why = encrypted ? wrongPassphrase : messageOf(cause);
+    throw cannot(source, why, { cause });
+  }
+}
+
+const wrongPassphrase =
+  "its passphrase is wrong, or it is of a kind that farlet does not know";
+
+/** PEM for RSA and ECDSA; OpenSSH's own format for ed25519, which has no other that ssh2 reads. */
+function encodeKey(key: KeyObject): string {
+  switch (key.asymmetricKeyType) {
+    case "rsa":
+      return String(key.export({ type: "pkcs1", format: "pem" }));
+    case "ec":
+      return String(key.export({ type: "sec1", format: "pem" }));
+    case "ed25519":
+      return encodeEd25519(key);
+    default:
+      throw new TypeError(
+        `keys of type ${key.asymmetricKeyType} cannot log in`,
+      );
+  }
+}
+
+/** https://cvsweb.openbsd.org/src/usr.bin/ssh/PROTOCOL.key */
+function encodeEd25519(key: KeyObject): string {
+  const { d = "", x = "" } = key.export({ format: "jwk" });
+  const secret = Buffer.from(d, "base64url");
+  const open = Buffer.from(x, "base64url");
+  const type = Buffer.from("ssh-ed25519");
+  const publicKey = Buffer.concat([field(type), field(open)]);
+  const check = Buffer.from(crypto.getRandomValues(new Uint8Array(4)));
+  const section = Buffer.concat([
+    ...[check, check, field(type), field(open)],
+    ...[field(Buffer.concat([secret, open])), field(Buffer.alloc(0))],
+  ]);
+  const padding = Buffer.from(
+    Array.from({ length: (8 - section.length % 8) % 8 }, (_, i) => i + 1),
+  );
+  const none = field(Buffer.from("none"));
+  const body = Buffer.concat([
+    ...[Buffer.from("openssh-key-v1\0"), none, none, field(Buffer.alloc(0))],
+    ...[Buffer.from([0, 0, 0, 1]), field(publicKey)],
+    field(Buffer.concat([section, padding])),
+  ]).toString("base64");
+  const lines = body.match(/.{1,70}/g) ?? [];
+  return [openSshHeader, ...lines, "-----END OPENSSH PRIVATE KEY-----", ""]
+    .join("\n");
+}
+
+function field(bytes: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes.length);
+  return Buffer.concat([length, bytes]);
+}
+
+/** The name of the cipher stands behind the magic. */
+function isEncryptedOpenSsh(text: string): boolean {
+  const [, encoded = ""] =
+    /BEGIN OPENSSH PRIVATE KEY-----([^-]*)-----END/.exec(text) ?? [];
+  const bytes = Buffer.from(encoded, "base64");
+  const start = "openssh-key-v1\0".length;
+  if (bytes.length < start + 4) return false;
+  const length = bytes.readUInt32BE(start);
+  return bytes.toString("latin1", start + 4, start + 4 + length) !== "none";
+}
+
+/**
+ * The text of a file with a secret, without what is blank at its end.
+ *
+ * @throws {ConfigError} When it cannot be read, or others than its owner may read it.
+ */
+export async function readSecretFile(path: string): Promise<string> {
+  try {
+    const { mode, isFile } = await Deno.stat(path);
+    if (!isFile) throw new Error("it is no file");
+    if (mode !== null && (mode & 0o077) !== 0 && Deno.build.os !== "windows") {
+      throw new Error(
+        `others may read it (mode ${
+          (mode & 0o777).toString(8).padStart(4, "0")
+        }): chmod 600 it`,
+      );
+    }
+    return (await Deno.readTextFile(path)).trimEnd() + "\n";
+  } catch (cause) {
+    throw cannot(path, messageOf(cause), { cause });
+  }
+}
+
+function cannot(
+  source: string,
+  why: string,
+  options?: ErrorOptions,
+): ConfigError {
+  return new ConfigError(`Cannot use the key "${source}": ${why}`, options);
+}
