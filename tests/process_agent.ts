@@ -50,11 +50,13 @@ await startAgent({
     kubeconfig: values.kubeconfig,
     env: {},
   }),
-  provider,
-  nodeName: values["node-name"],
-  ip: values["node-ip"],
-  labels: {},
-  taints: [],
+  nodes: [{
+    name: values["node-name"],
+    provider,
+    ip: values["node-ip"],
+    labels: {},
+    taints: [],
+  }],
   kubelet,
   stateDir,
 }, { signal: stop.signal });

@@ -1,48 +1,31 @@
 import assert from "node:assert/strict";
 import type { Pod } from "../k8s/types.ts";
-import { fromSources, projectPath } from "./farlet.ts";
+import { fromSources } from "./farlet.ts";
 import { LocalAgent, type LocalAgentOptions } from "./local_agent.ts";
 import { needing } from "./needing.ts";
+import {
+  runAtTerminal,
+  type Step,
+  terminalMissing,
+  type TerminalResult,
+} from "./terminal.ts";
 
-const missing = await lacksPython();
+const missing = await terminalMissing();
 const web: Pod = {
   metadata: { namespace: "default", name: "web" },
   spec: { containers: [{ name: "app", stdin: true, tty: true }] },
   status: { phase: "Running" },
 };
 
-/** What a person at a terminal does; see terminal.py. */
-type Step =
-  | readonly ["wait", string]
-  | readonly ["type", string]
-  | readonly ["resize", columns: number, rows: number]
-  | readonly ["kill", Deno.Signal];
-
-interface TerminalResult {
-  readonly screen: string;
-  readonly code: number;
-  readonly translated: boolean;
-  readonly restored: boolean;
-}
-
-async function atTerminal(
+function atTerminal(
   agent: LocalAgent,
   args: readonly string[],
   steps: readonly Step[],
 ): Promise<TerminalResult> {
-  const python = new Deno.Command("python3", {
-    args: [
-      projectPath("tests/terminal.py"),
-      JSON.stringify(steps),
-      ...fromSources,
-      ...args,
-    ],
-    env: { FARLET_SOCKET: agent.socket, NO_COLOR: "1" },
-    stdin: "null",
+  return runAtTerminal([...fromSources, ...args], steps, {
+    FARLET_SOCKET: agent.socket,
+    NO_COLOR: "1",
   });
-  const { stdout, stderr } = await python.output();
-  assert.equal(new TextDecoder().decode(stderr), "");
-  return JSON.parse(new TextDecoder().decode(stdout));
 }
 
 async function startAgent(
@@ -158,14 +141,3 @@ Deno.test({
     assert.deepEqual({ code, restored }, { code: 0, restored: true });
   },
 });
-
-async function lacksPython(): Promise<string | undefined> {
-  if (Deno.build.os === "windows") return "needs terminals of Unix";
-  try {
-    await new Deno.Command("python3", { args: ["-c", "import pty"] }).output();
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    return "needs python3";
-  }
-}

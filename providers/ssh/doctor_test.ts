@@ -183,7 +183,7 @@ Deno.test({
     );
     assert.match(
       found.get("engine") ?? "",
-      /^fail "pi" may not use the engine at .*docker\.sock.* usermod -aG/,
+      /^fail "pi" may not use the engine at .*docker\.sock.*usermod -aG/,
     );
     assert.match(found.get("disk") ?? "", /for \/run\/pi\/\.local\/share/);
   },

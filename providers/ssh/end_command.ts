@@ -22,16 +22,30 @@ export interface StrayCommand {
 }
 
 /**
- * Kills the process group of the ID `$1`, which that process leads. When the user may not, prints
- * the ID that the process has in its own container.
+ * Kills the process of the ID `$1` and all of its session: engines start a command in a session of
+ * its own, whose leader may be gone (crun's is). When the user may not, prints the ID that the
+ * process has in its own container.
  */
 const killScript = `
-kill -KILL "-$1" 2>/dev/null || kill -KILL "$1" 2>/dev/null && exit 0
-[ -d "/proc/$1" ] || exit 0
-sed -n 's/^NSpid:.*[[:space:]]//p' "/proc/$1/status"
+stat=$(cat "/proc/$1/stat" 2>/dev/null) || exit 0
+session=$(set -- \${stat##*) }; echo "$4")
+if ! kill -KILL "$1" 2>/dev/null; then
+  [ -d "/proc/$1" ] || exit 0
+  sed -n 's/^NSpid:.*[[:space:]]//p' "/proc/$1/status"
+  exit 0
+fi
+[ "$session" -gt 1 ] || exit 0
+for each in /proc/[0-9]*/stat; do
+  read -r stat <"$each" || continue
+  set -- \${stat##*) }
+  [ "$4" = "$session" ] || continue
+  each=\${each%/stat}
+  kill -KILL "\${each#/proc/}"
+done 2>/dev/null
+exit 0
 `;
 
-/** Kills such a command and its process group: engines have no request for it. Never rejects. */
+/** Kills such a command and what is in its session: engines have no request for it. Never rejects. */
 export async function endCommand(stray: StrayCommand): Promise<void> {
   const { engine, host, container, execId } = stray;
   using deadline = new Deadline(endingTime, {

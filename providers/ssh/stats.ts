@@ -47,7 +47,7 @@ export class ContainerUsage implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #places = new Map<string, Place>();
   #newest: { readonly key: string; readonly at: number } | undefined;
-  #reading: Promise<Sampled> = Promise.resolve({ records: [], readings: [] });
+  #reading: Promise<readonly Reading[]> = Promise.resolve([]);
 
   constructor(host: Host, engine: () => StatsEngine) {
     this.#host = host;
@@ -69,7 +69,7 @@ export class ContainerUsage implements AsyncDisposable {
       // The next one who asks tries again.
       this.#reading.catch(() => this.#newest = undefined);
     }
-    const { readings } = await abortable(this.#reading, options);
+    const readings = await abortable(this.#reading, options);
     const sizes = await this.#directories.sample(
       [...volumes, ...this.#written()],
       options,
@@ -98,13 +98,13 @@ export class ContainerUsage implements AsyncDisposable {
   async #read(
     records: readonly ContainerRecord[],
     options: AbortOptions,
-  ): Promise<Sampled> {
+  ): Promise<readonly Reading[]> {
     await this.#findPlaces(records, options);
     const args = records.flatMap(({ id }) => {
       const place = this.#places.get(id);
       return place === undefined ? [] : [id, String(place.pid), place.log];
     });
-    if (args.length === 0) return { records, readings: [] };
+    if (args.length === 0) return [];
     const text = await runScript(this.#host, usageScript, {
       action: "read what containers use",
       args,
@@ -112,13 +112,10 @@ export class ContainerUsage implements AsyncDisposable {
     });
     const at = new Date();
     const found = readings(text);
-    return {
-      records,
-      readings: records.flatMap((record): Reading[] => {
-        const reading = parseUsageReading(found.get(record.id) ?? "");
-        return reading === undefined ? [] : [{ ...reading, record, at }];
-      }),
-    };
+    return records.flatMap((record): Reading[] => {
+      const reading = parseUsageReading(found.get(record.id) ?? "");
+      return reading === undefined ? [] : [{ ...reading, record, at }];
+    });
   }
 
   async #findPlaces(
@@ -150,11 +147,6 @@ export class ContainerUsage implements AsyncDisposable {
 interface Reading extends UsageReading {
   readonly record: ContainerRecord;
   readonly at: Date;
-}
-
-interface Sampled {
-  readonly records: readonly ContainerRecord[];
-  readonly readings: readonly Reading[];
 }
 
 function placeOf(inspect: ContainerInspect): Place | undefined {
