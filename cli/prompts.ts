@@ -66,9 +66,9 @@ export class Prompts {
   async #passphraseOf(source: string): Promise<string | undefined> {
     const text = await readSecretFile(source);
     for (let attempt = 1; attempt <= attempts; attempt++) {
-      printError(`Passphrase of the key "${source}": `);
-      const passphrase = await this.#readHidden();
-      printError("\n");
+      const passphrase = await this.#askHidden(
+        `Passphrase of the key "${source}": `,
+      );
       if (!passphrase) return undefined;
       const ask = () => Promise.resolve(passphrase);
       try {
@@ -94,12 +94,14 @@ export class Prompts {
     }
   }
 
-  /** As {@linkcode #readLine}, and nothing of it is seen; Ctrl-C is what it always is. */
-  async #readHidden(): Promise<string | undefined> {
+  /** Asks for a line of which nothing is seen; Ctrl-C is what it always is. */
+  async #askHidden(question: string): Promise<string | undefined> {
     const restore = () => Deno.stdin.setRaw(false);
     Deno.stdin.setRaw(true, { cbreak: Deno.build.os !== "windows" });
     globalThis.addEventListener("unload", restore);
     try {
+      // Not before the echo is off: fast fingers, and programs, answer at once.
+      printError(question);
       const line: number[] = [];
       const byte = new Uint8Array(1);
       for (;;) {
@@ -113,6 +115,7 @@ export class Prompts {
     } finally {
       globalThis.removeEventListener("unload", restore);
       restore();
+      printError("\n");
     }
   }
 

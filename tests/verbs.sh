@@ -15,11 +15,11 @@ while [ $# -gt 0 ]; do
     spin) while :; do :; done ;;
     cat) if [ $# -gt 0 ]; then cat "$1" && shift; else cat; fi ;;
     write) printf %s "$2" > "$1" && shift 2 ;;
-    env) printenv "$1" && shift ;;
+    env) eval "echo \"\$$1\"" && shift ;;
     lines)
       awk -v n="$1" 'BEGIN { for (i = 1; i <= n; i++) print "line " i }' && shift
       ;;
-    listen) exec nc -lk -p "$1" -e cat ;;
+    listen) exec nc -ll -p "$1" -e cat ;;
     *) exit 127 ;;
   esac
 done

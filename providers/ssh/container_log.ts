@@ -6,8 +6,10 @@ import type { ContainerInspect } from "./engine/api_types.ts";
 import type { EngineClient } from "./engine/engine_client.ts";
 import type { EngineInfo } from "./engine/engine_info.ts";
 import { readEngineLog } from "./engine_log.ts";
-import { readFileLog } from "./file_log.ts";
+import { type LogFilePlace, readFileLog } from "./file_log.ts";
 import type { Host } from "./host.ts";
+import { LogPoller } from "./log_poller.ts";
+import { readPolledLog } from "./polled_log.ts";
 
 /** How containers keep their output: in files which the engine bounds, half a GB a container. */
 export function logConfig({ kind }: Pick<EngineInfo, "kind">): LogConfig {
@@ -36,9 +38,11 @@ const maxSessions = 3;
 export class ContainerLogs {
   readonly #host: Host;
   readonly #sessions = new Semaphore(maxSessions);
+  readonly #poller: LogPoller;
 
   constructor(host: Host) {
     this.#host = host;
+    this.#poller = new LogPoller(host);
   }
 
   /**
@@ -47,7 +51,8 @@ export class ContainerLogs {
    * asked for.
    *
    * Podman's file is read where it can be: that is many times as fast as its API, whose times have
-   * no fraction. The API serves those for whom there is no session left.
+   * no fraction, and which loses lines when many follow. Those for whom there is no session left
+   * share one.
    */
   read(
     engine: LogEngine,
@@ -77,17 +82,27 @@ export class ContainerLogs {
   ): AsyncGenerator<Uint8Array, void> {
     const { LogPath: path = "", State } = inspect;
     const isFile = engine.info.kind === "podman" && path !== "";
-    if (isFile && this.#sessions.free > 0) {
-      using _session = await this.#sessions.acquire(options);
+    if (isFile) {
       const pid = State.Pid ?? 0;
       const place = { path, ...(pid > 0 ? { pid } : {}) };
       let readable = true;
-      for await (const chunk of readFileLog(this.#host, place, options)) {
+      for await (const chunk of this.#file(place, options)) {
         if (chunk === "unreadable") readable = false;
         else yield chunk;
       }
       if (readable) return;
     }
     yield* readEngineLog(engine, inspect, options);
+  }
+
+  async *#file(
+    place: LogFilePlace,
+    options: LogOptions & AbortOptions,
+  ): AsyncGenerator<Uint8Array | "unreadable", void> {
+    if (this.#sessions.free === 0) {
+      return yield* readPolledLog(this.#poller, place, options);
+    }
+    using _session = await this.#sessions.acquire(options);
+    yield* readFileLog(this.#host, place, options);
   }
 }

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
-import { clockFinding, machineFindings, parseSystem } from "./doctor_system.ts";
+import { needing } from "../../tests/needing.ts";
+import {
+  clockFinding,
+  findSystem,
+  machineFindings,
+  parseSystem,
+} from "./doctor_system.ts";
 import type { HostFacts } from "./facts.ts";
+import { startTestHost, testHostMissing } from "./test_host.ts";
 
 for (
   const [ms, uncertaintyMs, verdict, found] of [
@@ -90,6 +97,38 @@ Deno.test("parseSystem() takes anything else for no shell", () => {
     assert.equal(parseSystem(text).posix, false, text);
   }
 });
+
+for (const programs of ["system", "busybox"] as const) {
+  for (const user of [0, 4242]) {
+    Deno.test({
+      ...needing(
+        testHostMissing(programs),
+        `findSystem() finds nothing wrong with a host with the ${programs} programs, as user ${user}`,
+      ),
+      async fn() {
+        await using host = await startTestHost({ programs, user });
+        const found: string[] = [];
+        const options = { signal: AbortSignal.timeout(30_000) };
+        const finding = findSystem(host, options);
+        let next = await finding.next();
+        for (; !next.done; next = await finding.next()) {
+          const { check, verdict } = next.value;
+          // Not every busybox has flock, which farlet can do without.
+          const lacks = programs === "busybox" && check === "tools";
+          assert.notEqual(verdict, "fail", next.value.found);
+          if (verdict !== "ok" && !lacks) found.push(`${verdict} ${check}`);
+        }
+        assert.deepEqual(found, user === 0 ? [] : ["warn user"]);
+        assert.equal(next.value?.isRoot, user === 0);
+        const directory = user === 0
+          ? "/var/lib/farlet"
+          : `${host.home}/.local/share/farlet`;
+        assert.equal(next.value?.directory, directory);
+        assert.ok(next.value?.controllers.includes("memory"));
+      },
+    });
+  }
+}
 
 const facts: HostFacts = {
   ...{ arch: "amd64", hostname: "h", osImage: "", kernelVersion: "6.1" },

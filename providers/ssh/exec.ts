@@ -1,4 +1,5 @@
-import type { AbortOptions } from "../../async/abort.ts";
+import { abortable, type AbortOptions } from "../../async/abort.ts";
+import { Deadline } from "../../async/deadline.ts";
 import { delay } from "../../async/delay.ts";
 import { UnreachableError } from "../errors.ts";
 import type { ProcessStreams } from "../runtime.ts";
@@ -17,10 +18,12 @@ export type ExecEngine = Pick<
 
 /** The code of a process that SIGKILL ended, as those of a container that was removed. */
 const killedCode = 137;
+/** Milliseconds that the start of a command may still take when nobody wants it any more. */
+const startingTime = 4_000;
 
 /**
  * Runs a command in a running container and resolves its exit code. Aborting kills it and what is
- * in its process group, before this rejects. Rejects with `Deno.errors.NotFound` for a container
+ * in its session, before this rejects. Rejects with `Deno.errors.NotFound` for a container
  * that does not run, and with an `UnreachableError` when the link to the host is lost meanwhile:
  * what becomes of the command is not known then.
  */
@@ -43,10 +46,8 @@ export async function execInContainer(
     signal: AbortSignal.any([signal, over.signal]),
   };
   try {
-    const connection = await notRunning(
-      id,
-      engine.execStart(execId, { tty, ...running }),
-    );
+    const start = engine.execStart(execId, { tty, signal: over.signal });
+    const connection = await notRunning(id, patiently(start, { signal }));
     await connectProcess({
       connection,
       tty,
@@ -63,6 +64,26 @@ export async function execInContainer(
   } finally {
     over.abort();
     await link;
+  }
+}
+
+/**
+ * Waits for the start of a command, after an abort too, for a while: Podman forgets a command whose
+ * start is given up, and runs it nevertheless.
+ */
+async function patiently<T>(
+  start: Promise<T>,
+  { signal }: AbortOptions,
+): Promise<T> {
+  try {
+    return await abortable(start, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    using deadline = new Deadline(startingTime, {
+      signal: new AbortController().signal,
+    });
+    await abortable(start, deadline).catch(() => undefined); // nothing to end, or nothing more to do
+    throw error;
   }
 }
 

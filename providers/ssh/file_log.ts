@@ -90,7 +90,7 @@ async function startOf(
 }
 
 /** Cuts what comes at ends of records. */
-class WholeRecords {
+export class WholeRecords {
   #rest: Uint8Array = new Uint8Array();
   #skip = 0;
 

@@ -104,6 +104,18 @@ async function relayDial(
       `sshd on ${host.name} forbids the forwarding of unix sockets, and the host has no socat, docker, python3, nc or podman to do without: set AllowStreamLocalForwarding yes in its sshd_config, or install socat`,
     );
   }
-  return async (options) =>
-    processStream(await host.spawn(relayScript, [socket, relay], options));
+  return async ({ signal }) => {
+    // A command ends with its signal, and a connection outlives the request that it is made for.
+    const life = new AbortController();
+    const abort = () => life.abort(signal.reason);
+    signal.throwIfAborted();
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      return processStream(
+        await host.spawn(relayScript, [socket, relay], life),
+      );
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  };
 }

@@ -73,7 +73,7 @@ export async function* readEvents(
 
 /** As engines take times. A number of nanoseconds has an error of some 100: it is rounded down. */
 function seconds(nanos: number): string {
-  const micros = Math.floor(nanos / 1000) - 1;
+  const micros = Math.max(0, Math.floor(nanos / 1000) - 1);
   const fraction = String(micros % 1e6).padStart(6, "0");
   return `${Math.floor(micros / 1e6)}.${fraction}000`;
 }

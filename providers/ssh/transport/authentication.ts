@@ -24,15 +24,21 @@ export class Authentication {
     return done ? undefined : value;
   }
 
-  /** Why none of them was taken, with a remedy. */
-  failure(): string {
+  /** Why none of them was taken, with a remedy. `error` is how it ended. */
+  failure(error: unknown): string {
     const { user } = this.#target;
-    const accepted = this.#accepted?.join(", ") ?? "nothing";
     const tried = this.#tried.length === 0
       ? "there was nothing to show it"
       : `it refused ${this.#tried.join(", ")}`;
-    const problems = this.#problems.map((problem) => `; ${problem}`).join("");
-    return `the server lets "${user}" in by ${accepted}, and ${tried}${problems}; ` +
+    const said = messageOf(error);
+    const problems = [
+      ...this.#problems,
+      ...(/^All configured/.test(said) ? [] : [said]), // which says no more
+    ].map((problem) => `; ${problem}`).join("");
+    const accepted = this.#accepted === undefined
+      ? ""
+      : `the server lets "${user}" in by ${this.#accepted.join(", ")}, and `;
+    return `${accepted}${tried}${problems}; ` +
       `add your public key to ~/.ssh/authorized_keys of "${user}" there, or give another key with --identity-file`;
   }
 

@@ -46,7 +46,7 @@ export async function shakeHands(
       throw hostKeyError(target, verdict, options);
     }
     if (exhausted || /authentication failures/i.test(messageOf(error))) {
-      const why = authentication.failure();
+      const why = authentication.failure(error);
       throw new ConnectError("AuthenticationFailed", target, why, options);
     }
     if (deadline.expired) {

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { ConfigError } from "../../../async/config_error.ts";
 import { messageOf } from "../../../async/message_of.ts";
-import { decryptOpenSshKey } from "./ssh_client.ts";
+import { openSshToPem } from "./ssh_client.ts";
 import type { Identity } from "./target.ts";
 
 /** Gives the passphrase of a key; undefined when nobody knows it. Asked for encrypted keys only. */
@@ -39,7 +39,7 @@ export async function readPrivateKey(
   const encrypted = isOpenSsh
     ? isEncryptedOpenSsh(text)
     : /ENCRYPTED/.test(text.slice(0, 512));
-  if (isOpenSsh && !encrypted) return text;
+  if (isOpenSsh && !encrypted && !isOpenSshEcdsa(text)) return text;
   if (/BEGIN (SSH2|PUBLIC|RSA PUBLIC)/.test(text) || /^ssh-/.test(text)) {
     throw cannot(source, "it is a public key: name the private one");
   }
@@ -50,14 +50,12 @@ export async function readPrivateKey(
       "it is encrypted, and its passphrase is not known: name a file with --passphrase-file, set FARLET_SSH_PASSPHRASE, or add the key to an agent (ssh-add)",
     );
   }
-  const pem = isOpenSsh
-    ? await decryptOpenSshKey(text, passphrase ?? "")
-    : text;
+  const pem = isOpenSsh ? await openSshToPem(text, passphrase ?? "") : text;
   if (pem === undefined) throw cannot(source, wrongPassphrase);
   try {
     return encodeKey(
       createPrivateKey({
-        key: pem,
+        key: repairedSec1(pem),
         ...(isOpenSsh || passphrase === undefined ? {} : { passphrase }),
       }),
     );
@@ -118,15 +116,69 @@ function field(bytes: Buffer): Buffer {
   return Buffer.concat([length, bytes]);
 }
 
+/**
+ * A SEC1 key whose number has its full length and no more (RFC 5915, section 3), as Deno demands:
+ * ssh2 makes them from OpenSSH's, which have a zero in front of half of all numbers.
+ */
+function repairedSec1(pem: string): string {
+  const [, encoded] =
+    /-----BEGIN EC PRIVATE KEY-----([^:-]*)-----END/.exec(pem) ?? [];
+  if (encoded === undefined) return pem;
+  const der = Buffer.from(encoded, "base64");
+  // A sequence: its length in one byte or two, the version 1, the number, the curve and the rest.
+  const start = (der[1] ?? 0) < 0x80 ? 2 : 3;
+  const number = start + 5;
+  const end = number + (der[number - 1] ?? 0);
+  const rest = der.subarray(end);
+  const bytes = curveBytes(rest);
+  if (bytes === undefined) return pem;
+  const digits = der.subarray(number, end);
+  const padded = Buffer.concat([Buffer.alloc(bytes), digits]).subarray(-bytes);
+  const content = Buffer.concat([
+    der.subarray(start, start + 4),
+    Buffer.from([bytes]),
+    padded,
+    rest,
+  ]);
+  const length = content.length < 0x80
+    ? [content.length]
+    : [0x81, content.length];
+  const body = Buffer.concat([Buffer.from([0x30, ...length]), content])
+    .toString("base64");
+  const lines = body.match(/.{1,64}/g) ?? [];
+  return [
+    "-----BEGIN EC PRIVATE KEY-----",
+    ...lines,
+    "-----END EC PRIVATE KEY-----",
+    "",
+  ].join("\n");
+}
+
+/** How long the numbers of a curve are that is named in DER; undefined for others than these. */
+function curveBytes(der: Buffer): number | undefined {
+  const nistp256 = Buffer.from("06082a8648ce3d030107", "hex");
+  const nistp384 = Buffer.from("06052b81040022", "hex");
+  if (der.includes(nistp256)) return 32;
+  return der.includes(nistp384) ? 48 : undefined;
+}
+
 /** The name of the cipher stands behind the magic. */
 function isEncryptedOpenSsh(text: string): boolean {
-  const [, encoded = ""] =
-    /BEGIN OPENSSH PRIVATE KEY-----([^-]*)-----END/.exec(text) ?? [];
-  const bytes = Buffer.from(encoded, "base64");
+  const bytes = openSshBytes(text);
   const start = "openssh-key-v1\0".length;
   if (bytes.length < start + 4) return false;
   const length = bytes.readUInt32BE(start);
   return bytes.toString("latin1", start + 4, start + 4 + length) !== "none";
+}
+
+function isOpenSshEcdsa(text: string): boolean {
+  return openSshBytes(text).includes("ecdsa-sha2-");
+}
+
+function openSshBytes(text: string): Buffer {
+  const [, encoded = ""] =
+    /BEGIN OPENSSH PRIVATE KEY-----([^-]*)-----END/.exec(text) ?? [];
+  return Buffer.from(encoded, "base64");
 }
 
 /**

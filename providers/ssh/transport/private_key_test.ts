@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { sign } from "node:crypto";
 import { join } from "node:path";
 import { needing } from "../../../tests/needing.ts";
 import { sshdMissing, startSshd } from "../../../tests/sshd.ts";
@@ -100,6 +102,32 @@ Deno.test({
       fileIdentity(`${path}.pub`, ask).privateKey(),
       /it is a public key/,
     );
+  },
+});
+
+Deno.test({
+  ...needing(
+    missing,
+    "readPrivateKey() makes every ECDSA key one that can sign",
+  ),
+  async fn() {
+    const dir = await Deno.makeTempDir();
+    // Half of all keys have a number that OpenSSH writes with a zero in front.
+    for (let i = 0; i < 12; i++) {
+      const path = join(dir, String(i));
+      const bits = i % 2 === 0 ? "256" : "384";
+      await run([
+        ...["ssh-keygen", "-q", "-t", "ecdsa", "-b", bits],
+        ...["-N", "", "-f", path],
+      ]);
+      const key = await fileIdentity(path, ask).privateKey();
+      assert.ok(sign("sha256", Buffer.from("text"), key).length > 60);
+      await Deno.writeTextFile(`${path}.pem`, key, { mode: 0o600 });
+      const open = await run(["ssh-keygen", "-y", "-f", `${path}.pem`]);
+      const [, known] = (await Deno.readTextFile(`${path}.pub`)).split(" ");
+      assert.equal(open.trim().split(" ")[1], known);
+    }
+    await Deno.remove(dir, { recursive: true });
   },
 });
 

@@ -299,7 +299,7 @@ function authMethod(
 }
 
 /** A key in OpenSSH's own format as PEM, decrypted; undefined when the passphrase is wrong. */
-export async function decryptOpenSshKey(
+export async function openSshToPem(
   text: string,
   passphrase: string,
 ): Promise<string | undefined> {
