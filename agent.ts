@@ -3,6 +3,7 @@ import { abortable, type AbortOptions } from "./async/abort.ts";
 import { getLogger } from "./async/log.ts";
 import { Metrics } from "./async/metrics.ts";
 import { writePrivateFile } from "./async/private_file.ts";
+import { Semaphore } from "./async/semaphore.ts";
 import { TaskGroup } from "./async/task_group.ts";
 import { AgentNode, type NodeOptions } from "./agent_node.ts";
 import type { KubeletConfig } from "./config_schema.ts";
@@ -49,11 +50,7 @@ export async function startAgent(
     const context = { ...shared, kubelet: settings };
     return opened.use(await AgentNode.open(node, context, { signal }));
   };
-  const [first, ...others] = nodes;
-  const running: [AgentNode, ...AgentNode[]] = [await open(first, 0)];
-  for (const [index, node] of others.entries()) {
-    running.push(await open(node, index + 1));
-  }
+  const running = await openAll(nodes, open, { signal });
   // Deno has no unix sockets on Windows.
   await using localServer = Deno.build.os === "windows"
     ? undefined
@@ -69,6 +66,28 @@ export async function startAgent(
   group.spawn((signal) => runNodes(running, { signal }));
   await group.join();
 }
+
+/** Opens nodes in their order: the first makes what all of them share, the others come together. */
+async function openAll(
+  [first, ...others]: AgentOptions["nodes"],
+  open: (node: NodeOptions, index: number) => Promise<AgentNode>,
+  { signal }: AbortOptions,
+): Promise<readonly [AgentNode, ...AgentNode[]]> {
+  const opened: [AgentNode, ...AgentNode[]] = [await open(first, 0)];
+  const turns = new Semaphore(opensAtOnce);
+  const results = await Promise.allSettled(others.map(async (node, index) => {
+    using _ = await turns.acquire({ signal });
+    return await open(node, index + 1);
+  }));
+  for (const result of results) {
+    if (result.status === "rejected") throw result.reason;
+    opened.push(result.value);
+  }
+  return opened;
+}
+
+/** Each may start a process that makes a certificate. */
+const opensAtOnce = 4;
 
 function localNodes(
   [first, ...others]: readonly [AgentNode, ...AgentNode[]],

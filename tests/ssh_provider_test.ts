@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { delay } from "../async/delay.ts";
 import { SshProvider } from "../providers/ssh/provider.ts";
-import { targetOf } from "../providers/ssh/test_bench.ts";
+import { hostRoot, targetOf } from "../providers/ssh/test_bench.ts";
 import { connectHost } from "../providers/ssh/transport/ssh_host.ts";
 import { needing } from "./needing.ts";
 import type { ProviderUnderTest } from "./provider_bench.ts";
@@ -30,7 +30,11 @@ async function setup(): Promise<ProviderUnderTest> {
   const { signal } = new AbortController();
   const host = connectHost(targetOf(await (machine ??= start())), { signal });
   const nodeName = `node-${crypto.randomUUID()}`;
-  const provider = await SshProvider.open({ nodeName, host });
+  const provider = await SshProvider.open({
+    nodeName,
+    host,
+    root: hostRoot,
+  });
   await ready(provider);
   return {
     provider,

@@ -176,7 +176,7 @@ withPod(
   async (bench) => {
     await bench.start(`i=0
     while [ $i -lt 30 ]; do
-      i=$((i + 1)); seq -f "$i-%.0f" 1 1000; sleep 0.05
+      i=$((i + 1)); seq 1 1000 | sed "s/^/$i-/"; sleep 0.05
     done; echo end`);
     const text = await bench.logs({ follow: true });
     assert.equal(text.split("\n").length, 30_002);
@@ -196,7 +196,7 @@ withPod(
   "connectToPod reaches servers on the pod's address and on its 127.0.0.1",
   async (bench) => {
     await bench.start(
-      "nc -lk -p 4000 -e cat & nc -lk -s 127.0.0.1 -p 4001 -e cat",
+      "tcpsvd 0.0.0.0 4000 cat & tcpsvd 127.0.0.1 4001 cat",
     );
     const text = numbers(50_000);
     const ready =

@@ -9,7 +9,7 @@ import {
   oomScore,
   withSpecHash,
 } from "./create_body.ts";
-import { identityLabels } from "./labels.ts";
+import { identityLabels, label } from "./labels.ts";
 import { securityFields, userField } from "./security_options.ts";
 
 /** Something of the host that a container sees. */
@@ -51,16 +51,19 @@ export function containerBody(
   const mounts = making.binds.filter(({ source }) => source.includes(":"));
   return withSpecHash({
     Image: spec.imageId,
-    Labels: identityLabels({
-      pod: making.pod,
-      node: sandbox.node,
-      kind: "container",
-      container: spec.name,
-      attempt: spec.attempt,
-      image: spec.image,
-      imageId: spec.imageId,
-      sandbox: sandbox.id,
-    }),
+    Labels: {
+      ...identityLabels({
+        pod: making.pod,
+        node: sandbox.node,
+        kind: "container",
+        container: spec.name,
+        attempt: spec.attempt,
+        image: spec.image,
+        imageId: spec.imageId,
+        sandbox: sandbox.id,
+      }),
+      ...(spec.stdin && spec.stdinOnce ? { [label.stdinOnce]: "true" } : {}),
+    },
     ...commandFields(spec),
     Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
     ...(spec.workingDir === undefined ? {} : { WorkingDir: spec.workingDir }),

@@ -24,7 +24,6 @@ export interface InspectedContainer {
     readonly Labels?: Labels | null | undefined;
     readonly StopSignal?: string | undefined;
     readonly Tty?: boolean | undefined;
-    readonly StdinOnce?: boolean | undefined;
   };
   readonly HostConfig?: { readonly Memory?: number | undefined } | undefined;
   readonly NetworkSettings?: InspectedNetwork | null | undefined;
@@ -95,7 +94,7 @@ export function containerRecord(
     stopSignal: Config.StopSignal || "SIGTERM",
     specHash: labels[label.specHash] ?? "",
     tty: Config.Tty ?? false,
-    stdinOnce: Config.StdinOnce ?? false,
+    stdinOnce: labels[label.stdinOnce] === "true",
     limited: (HostConfig?.Memory ?? 0) > 0,
   };
 }

@@ -20,6 +20,8 @@ export const label = {
   sandbox: "farlet.dev/sandbox",
   /** Tells whether a container that was never started is still the one that is wanted. */
   specHash: "farlet.dev/spec-hash",
+  /** Whether the input of a container ends with that of its first client: Podman forgets it. */
+  stdinOnce: "farlet.dev/stdin-once",
   /** Of a sandbox: what its containers must be told of it. */
   hostname: "farlet.dev/hostname",
   network: "farlet.dev/network",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { needing } from "../../tests/needing.ts";
 import { sshHostsMissing, startHost } from "../../tests/ssh_hosts.ts";
-import { SshBench } from "./test_bench.ts";
+import { hostRoot, SshBench } from "./test_bench.ts";
 
 const missing = sshHostsMissing();
 
@@ -173,7 +173,7 @@ withBench(
     const made = await bench.engine
       .inspectContainer("farlet_uid-1_POD_0", bench.options);
     // Before the files of the sandbox were written.
-    await bench.machine.shell("rm -r /var/lib/farlet/node-1/pods/uid-1/etc");
+    await bench.machine.shell(`rm -r ${hostRoot}/node-1/pods/uid-1/etc`);
     await bench.reopen();
     assert.equal((await bench.observe()).sandbox, "stopped");
     await bench.createSandbox();
@@ -299,7 +299,7 @@ withBench(
     await bench.runtime.removeSandbox("uid-1", bench.options);
     assert.deepEqual(await bench.names(), []);
     assert.deepEqual(await bench.runtime.listPods(bench.options), []);
-    const files = await bench.machine.shell("ls /var/lib/farlet/node-1/pods");
+    const files = await bench.machine.shell(`ls ${hostRoot}/node-1/pods`);
     assert.equal(files, "");
     await assert.rejects(bench.logs(), Deno.errors.NotFound);
   },

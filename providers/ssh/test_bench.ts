@@ -36,6 +36,9 @@ export function targetOf({ address, keyFile }: TestHost): SshTarget {
   };
 }
 
+/** Where farlet's files are on such a host: on a disk that it has for itself. */
+export const hostRoot = "/root/farlet";
+
 /** One agent's runtime; {@linkcode SshBench.reopen} makes it the next agent's. */
 export class SshBench implements AsyncDisposable {
   readonly machine: TestHost;
@@ -215,7 +218,7 @@ class Agent implements AsyncDisposable {
     const runtime = await SshRuntime.open({
       host,
       engine: () => engine,
-      files: new PodFiles(host, { node }),
+      files: new PodFiles(host, { node, root: hostRoot }),
       nodeName: node,
       pauseImage: new PauseImage(engine),
     }, options);

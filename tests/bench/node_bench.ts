@@ -89,7 +89,7 @@ export async function nodeReady(
     );
     if (ready?.status !== "True") throw new Error(`Node ${node} is not ready`);
     return performance.now();
-  });
+  }, { limit: 120_000 });
 }
 
 /** Memory that a process has in RAM. */

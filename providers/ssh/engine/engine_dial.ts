@@ -101,7 +101,7 @@ async function relayDial(
   const relay = stdout.trim();
   if (relay === "") {
     throw new NoEngineError(
-      `sshd on ${host.name} forbids the forwarding of unix sockets, and the host has no socat, docker, python3, nc or podman to do without: set AllowStreamLocalForwarding yes in its sshd_config, or install socat`,
+      `sshd on ${host.name} forbids the forwarding of unix sockets, and the host has nothing to do without (nc with -N, docker, python3 or podman): set AllowStreamLocalForwarding yes in its sshd_config`,
     );
   }
   return async ({ signal }) => {

@@ -1,13 +1,15 @@
 /**
  * Prints which program of the host can copy between its streams and the socket `$1`; nothing if
- * none can. Not every nc passes the end of its input on; Podman's asks for a Podman at the socket.
+ * none can. It must pass on the end of either side, and wait for the other: not every nc does, and
+ * socat never does both. Docker's and Podman's own are slower to start.
  */
 export const findRelayScript = `
 has() { command -v "$1" >/dev/null 2>&1; }
-case $1 in *[!A-Za-z0-9/._-]*) ;; *) has socat && { echo socat; exit; } ;; esac
-has docker && docker system dial-stdio --help >/dev/null 2>&1 && { echo docker; exit; }
-has python3 && { echo python3; exit; }
 has nc && case $(nc -h 2>&1) in *-N*-U*) echo nc; exit ;; esac
+if has docker && docker system dial-stdio --help >/dev/null 2>&1; then
+  case $(docker --version 2>/dev/null) in *[Pp]odman*) ;; *) echo docker; exit ;; esac
+fi
+has python3 && { echo python3; exit; }
 case $1 in */docker.sock) exit ;; esac
 has podman && podman system dial-stdio --help >/dev/null 2>&1 && echo podman
 exit 0`;
@@ -18,7 +20,6 @@ exit 0`;
  */
 export const relayScript = `
 case $2 in
-socat) exec socat -t 86400 - "UNIX-CONNECT:$1" ;;
 docker) DOCKER_HOST=unix://$1 exec docker system dial-stdio ;;
 podman) exec podman --url "unix://$1" system dial-stdio ;;
 nc) exec nc -N -U "$1" ;;

@@ -71,9 +71,9 @@ Deno.test({
     "DialLimit keeps many connections at once below what sshd starts",
   ),
   async fn() {
-    await using sshd = await startSshd(["MaxStartups 4:100:4"]);
+    await using sshd = await startSshd(["MaxStartups 6:100:6"]);
     const signal = AbortSignal.timeout(20_000);
-    const dialLimit = new DialLimit({ perServer: 3 });
+    const dialLimit = new DialLimit({ perServer: 2 });
     const connections = await Promise.all(
       Array.from(
         { length: 12 },
