@@ -18,6 +18,11 @@ export const busyboxImage = "registry.k8s.io/e2e-test-images/busybox:1.37.0-1";
 /** The image with Kubernetes' test server that a host with `images` has. */
 export const agnhostImage = "registry.k8s.io/e2e-test-images/agnhost:2.55";
 
+/** The archive of those images, compressed by zstd. */
+export function suiteImages(): string {
+  return join(testbed(), "bin", imageArchive);
+}
+
 /** Why there can be no hosts to test against, in one line; undefined if there can. */
 export function sshHostsMissing(): string | undefined {
   const missing = whatIsMissing();
@@ -34,7 +39,7 @@ export async function startHost(
   const name = `t${crypto.randomUUID().slice(0, 8)}`;
   const args = ["up", name];
   if (!engine) args.push("--no-engine");
-  if (images) args.push("--images", join(testbed(), "bin", imageArchive));
+  if (images) args.push("--images", suiteImages());
   // Two hosts that start at once could take the same address.
   const line = await execute("flock", [
     // The host runs on, and is not to hold on to the lock.

@@ -118,9 +118,9 @@ function recordState(
   }
   if (startedAt === undefined) return { kind: "created", error };
   // Podman forgets the end of what ran when the host went down, and calls it created.
-  if (finishedAt === undefined || !/^(exited|stopped|dead)$/.test(Status)) {
-    return { kind: "lost", startedAt, foundAt: now };
-  }
+  const hasEnded = finishedAt !== undefined &&
+    (finishedAt >= startedAt || /^(exited|stopped|dead)$/.test(Status));
+  if (!hasEnded) return { kind: "lost", startedAt, foundAt: now };
   const code = ExitCode;
   return {
     kind: "exited",

@@ -85,6 +85,23 @@ const states: readonly [
     { kind: "lost", startedAt: at("10:00:01"), foundAt: now },
   ],
   [
+    "the exit that Podman still has of one that it calls created since a reboot",
+    {
+      Status: "created",
+      ExitCode: 4,
+      StartedAt: "2026-11-23T10:00:01Z",
+      FinishedAt: "2026-11-23T10:00:02Z",
+    },
+    {
+      kind: "exited",
+      code: 4,
+      oomKilled: false,
+      error: "",
+      startedAt: at("10:00:01"),
+      finishedAt: at("10:00:02"),
+    },
+  ],
+  [
     "the exit of one so short that Podman has it end before it started",
     {
       Status: "stopped",

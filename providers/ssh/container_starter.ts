@@ -4,9 +4,9 @@ import type { ContainerSpec } from "../runtime.ts";
 import { containerBody, type ContainerMaking } from "./container_body.ts";
 import type { ContainerRecord } from "./container_record.ts";
 import type { LogConfig } from "./create_body.ts";
-import { createContainer, removeContainer } from "./create_container.ts";
+import { removeContainer } from "./create_container.ts";
 import type { EngineClient } from "./engine/engine_client.ts";
-import { EngineError } from "./engine/engine_error.ts";
+import type { EngineError } from "./engine/engine_error.ts";
 import type { ExitReader } from "./exit_details.ts";
 import type { Host } from "./host.ts";
 import type { Inventory } from "./inventory.ts";
@@ -15,6 +15,7 @@ import type { OomProtection } from "./oom_protection.ts";
 import type { PodFiles } from "./pod_files.ts";
 import type { Sandboxes } from "./sandboxes.ts";
 import { seccompPath } from "./security_options.ts";
+import { startContainer } from "./start_container.ts";
 
 /** What containers are started with. */
 export interface StarterParts {
@@ -93,30 +94,18 @@ export class ContainerStarter {
       attempt: spec.attempt,
     });
     const maker = { engine: engine(), inventory };
-    for (;;) {
-      const protects = protection.allowed;
-      const body = containerBody(spec, { ...making, binds, protects });
-      const { id, started } = await createContainer(
-        maker,
-        { name, body },
-        options,
-      );
-      try {
-        if (!started) await maker.engine.startContainer(id, options);
-      } catch (error) {
-        if (!(error instanceof EngineError)) throw error;
-        if (protection.takeRefusal(error)) {
-          await removeContainer(maker, id, options);
-          continue;
-        }
-        throw await this.#startFailure(
-          { error, id, sandbox, terminationLog },
-          options,
-        );
-      }
-      await inventory.inspect(id, options);
-      return;
+    const body = (protects: boolean) =>
+      containerBody(spec, { ...making, binds, protects });
+    const started = await startContainer(
+      maker,
+      { name, body, protection },
+      options,
+    );
+    if (started.kind === "failed") {
+      const failed = { ...started, sandbox, terminationLog };
+      throw await this.#startFailure(failed, options);
     }
+    await inventory.inspect(started.id, options);
   }
 
   /** All that a body is made of besides the spec, and may have to be asked for. */

@@ -1,4 +1,5 @@
 import type { AbortOptions } from "../../async/abort.ts";
+import { delay } from "../../async/delay.ts";
 import { RuntimeError } from "../errors.ts";
 import type { ContainerRecord } from "./container_record.ts";
 import type { CreateBody } from "./create_body.ts";
@@ -57,19 +58,29 @@ export async function createContainer(
   }
 }
 
+/**
+ * Milliseconds to wait, one after the other: neither engine removes what somebody else removes just
+ * now, and Podman not what ends just now.
+ */
+const removalWaits = [50, 100, 200, 400, 800, 1600, 3200];
+
 /** Kills a container if it runs and removes it; nothing if it is gone. */
 export async function removeContainer(
   { engine, inventory }: ContainerMaker,
   id: string,
   options: AbortOptions,
 ): Promise<void> {
-  try {
-    await engine.removeContainer(id, { ...options, force: true });
-  } catch (error) {
-    options.signal.throwIfAborted();
-    if (!(error instanceof EngineError)) throw error;
-    // Gone, or being removed by somebody else: the engine says so in several ways.
-    if (await inventory.inspect(id, options) !== undefined) throw error;
+  for (const wait of [...removalWaits, undefined]) {
+    try {
+      await engine.removeContainer(id, { ...options, force: true });
+      break;
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (!(error instanceof EngineError)) throw error;
+      if (await inventory.inspect(id, options) === undefined) break;
+      if (wait === undefined) throw error;
+      await delay(wait, options);
+    }
   }
   inventory.forget(id);
 }

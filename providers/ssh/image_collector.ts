@@ -11,9 +11,15 @@ import type { Inventory } from "./inventory.ts";
 /** What {@linkcode ImageCollector} works with. */
 export interface ImageCollectorParts {
   readonly host: Host;
-  readonly engine: () => EngineClient;
-  readonly inventory: Inventory;
+  readonly engine: () => ImageEngine;
+  readonly inventory: Pick<Inventory, "all">;
 }
+
+/** What it asks of an engine. */
+export type ImageEngine = Pick<
+  EngineClient,
+  "info" | "listImages" | "listContainers" | "removeImage"
+>;
 
 interface KnownImage {
   readonly firstSeen: Date;

@@ -218,7 +218,7 @@ function agrees(
     case "running":
       return listed === "running" || listed === "paused";
     case "exited":
-      return /^(exited|stopped|dead)$/.test(listed);
+      return /^(exited|stopped|dead|created)$/.test(listed);
     case "created":
     case "lost":
       // Podman lists what the host took down as it lists what never ran.

@@ -1,27 +1,25 @@
 import { getLogger } from "../../async/log.ts";
-import { messageOf } from "../../async/message_of.ts";
 
 /**
  * Whether an engine may protect processes from the kernel's memory killer. One without the privilege
- * (in a container or virtual machine of its own, say) tells by refusing to start the first of them.
+ * (in a container or virtual machine of its own, say) fails to start them, and not always says why.
  */
 export class OomProtection {
-  #refused = false;
+  #works: boolean | undefined;
 
-  get allowed(): boolean {
-    return !this.#refused;
+  /** What is to be tried, one after the other, until a start succeeds. */
+  get choices(): readonly boolean[] {
+    return this.#works === undefined ? [true, false] : [this.#works];
   }
 
-  /** Whether a start failed for no other reason; then it is worth another try without. */
-  takeRefusal(error: unknown): boolean {
-    if (this.#refused || !messageOf(error).includes("oom_score_adj")) {
-      return false;
-    }
-    this.#refused = true;
+  /** Tells what came of it, once it is known: `error` is why the protected one failed. */
+  settle(works: boolean, error?: Error): void {
+    if (this.#works === works) return;
+    this.#works = works;
+    if (works) return;
     getLogger("ssh").warn(
-      "The engine may not protect containers when memory is short: they run unprotected",
+      "The engine cannot protect containers when memory is short: they run unprotected",
       { error },
     );
-    return true;
   }
 }

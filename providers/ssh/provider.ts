@@ -71,7 +71,7 @@ export class SshProvider implements AsyncDisposable {
     this.#access = parts.access;
     this.#tasks = parts.tasks;
     this.runtime = parts.runtime;
-    const reachable = new HostReachable(options.host);
+    const reachable = new HostReachable(options.host, parts.link);
     this.conditions = parts.access === undefined
       ? [reachable]
       : [reachable, parts.access];
@@ -181,9 +181,11 @@ export class SshProvider implements AsyncDisposable {
 /** Whether the host can be reached, as a condition of the Node. */
 class HostReachable implements ConditionSource {
   readonly #host: Host;
+  readonly #link: EngineLink;
 
-  constructor(host: Host) {
+  constructor(host: Host, link: EngineLink) {
     this.#host = host;
+    this.#link = link;
   }
 
   get condition(): ConditionSource["condition"] {
@@ -197,8 +199,9 @@ class HostReachable implements ConditionSource {
     return { type, status: "False", reason, message };
   }
 
+  /** Also when the engine was found: whether the node can run pods has changed then. */
   changes(options: AbortOptions): AsyncIterable<unknown> {
-    return this.#host.changes(options);
+    return this.#link.changes(options);
   }
 }
 

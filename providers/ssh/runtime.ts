@@ -272,6 +272,7 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
   }
 
   async stats(options: AbortOptions): Promise<RuntimeStats> {
+    this.#mustReach();
     const records = await this.#inventory.all(options);
     const running = records.filter(({ state }) => state.kind === "running");
     const volumes = this.#files.placedVolumes();

@@ -4,9 +4,8 @@ import { RuntimeError } from "../errors.ts";
 import type { SandboxSpec } from "../runtime.ts";
 import type { ContainerRecord } from "./container_record.ts";
 import type { LogConfig } from "./create_body.ts";
-import { createContainer, removeContainer } from "./create_container.ts";
+import { removeContainer } from "./create_container.ts";
 import type { EngineClient } from "./engine/engine_client.ts";
-import { EngineError } from "./engine/engine_error.ts";
 import { hostsFile } from "./hosts_file.ts";
 import type { Inventory } from "./inventory.ts";
 import { engineName, label, ofNode } from "./labels.ts";
@@ -16,6 +15,7 @@ import type { PauseImage } from "./pause_image.ts";
 import type { PodFiles } from "./pod_files.ts";
 import { resolvConf } from "./resolv_conf.ts";
 import { type ApiRelay, sandboxBody } from "./sandbox_body.ts";
+import { startContainer } from "./start_container.ts";
 import type { Stopping } from "./stopping.ts";
 
 /** What the sandboxes of a node are made with. */
@@ -149,40 +149,39 @@ export class Sandboxes {
     const attempt = newest === undefined
       ? 0
       : newest.attempt + (newest.state.kind === "created" ? 0 : 1);
-    for (;;) {
-      const body = sandboxBody(spec, {
+    const name = engineName({
+      pod: spec,
+      kind: "sandbox",
+      container: "",
+      attempt,
+    });
+    const body = (protects: boolean) =>
+      sandboxBody(spec, {
         image,
         ...(relay === undefined ? {} : { relay }),
         node: this.#parts.node,
         attempt,
         engine: maker.engine.info,
-        protects: protection.allowed,
+        protects,
         logConfig: this.#parts.logConfig(),
       });
-      const name = engineName({
-        pod: spec,
-        kind: "sandbox",
-        container: "",
-        attempt,
-      });
-      const { id } = await createContainer(maker, { name, body }, options)
-        .catch((error) => {
-          // Perhaps somebody removed the pause image.
-          this.#parts.pauseImage.forget();
-          throw error;
-        });
-      try {
-        await maker.engine.startContainer(id, options);
-      } catch (error) {
-        if (!(error instanceof EngineError)) throw error;
-        await removeContainer(maker, id, options);
-        if (protection.takeRefusal(error)) continue;
-        throw sandboxError(error.engineMessage, { cause: error });
-      }
-      const made = await inventory.inspect(id, options);
-      if (made?.state.kind === "running") return made;
-      throw sandboxError("it ended at once");
+    const started = await startContainer(
+      maker,
+      { name, body, protection },
+      options,
+    ).catch((error) => {
+      // Perhaps somebody removed the pause image.
+      this.#parts.pauseImage.forget();
+      throw error;
+    });
+    if (started.kind === "failed") {
+      const { id, error } = started;
+      await removeContainer(maker, id, options);
+      throw sandboxError(error.engineMessage, { cause: error });
     }
+    const made = await inventory.inspect(started.id, options);
+    if (made?.state.kind === "running") return made;
+    throw sandboxError("it ended at once");
   }
 
   async #writeFiles(

@@ -1,6 +1,12 @@
 /** For tests: a runtime over a throw-away host with a real engine. */
 import type { AbortOptions } from "../../async/abort.ts";
-import { busyboxImage, type TestHost } from "../../tests/ssh_hosts.ts";
+import {
+  busyboxImage,
+  sshHostsMissing,
+  startHost,
+  suiteImages,
+  type TestHost,
+} from "../../tests/ssh_hosts.ts";
 import { UnreachableError } from "../errors.ts";
 import type {
   ContainerSpec,
@@ -34,6 +40,52 @@ export function targetOf({ address, keyFile }: TestHost): SshTarget {
       verify: () => ({ kind: "trusted" }),
     },
   };
+}
+
+/** The engines that are tested with. */
+export type EngineKind = "podman" | "docker";
+
+/** Why there can be no host with that engine, in one line; undefined if there can. */
+export function engineMissing(kind: EngineKind): string | undefined {
+  const missing = sshHostsMissing();
+  if (missing !== undefined || kind === "podman") return missing;
+  try {
+    Deno.statSync("/usr/sbin/dockerd");
+    return undefined;
+  } catch {
+    return "not installed: dockerd";
+  }
+}
+
+/** Boots a host with the engine, and the images of the Kubernetes suite. */
+export async function startEngineHost(kind: EngineKind): Promise<TestHost> {
+  if (kind === "podman") return await startHost({ images: true });
+  const machine = await startHost({ engine: false });
+  await startEngine(machine, kind);
+  await machine.shell(
+    `zstd -dc ${suiteImages()} | docker -H unix:///run/docker.sock load -q`,
+  );
+  return machine;
+}
+
+/** Starts the service of the engine, where it does not run. */
+export async function startEngine(
+  machine: TestHost,
+  kind: EngineKind,
+): Promise<void> {
+  const [command, socket] = kind === "podman"
+    ? [
+      "podman system service --time 0 unix:///run/podman/podman.sock",
+      "/run/podman/podman.sock",
+    ]
+    : [
+      "dockerd --data-root /root/docker --exec-root /run/docker --pidfile /run/dockerd.pid -H unix:///run/docker.sock --default-ulimit nofile=20000:20000",
+      "/run/docker.sock",
+    ];
+  await machine.shell(`
+    rm -f ${socket} /run/dockerd.pid
+    setsid ${command} >/root/engine.log 2>&1 </dev/null &
+    until curl -s --unix-socket ${socket} http://engine/_ping; do sleep 0.05; done`);
 }
 
 /** Where farlet's files are on such a host: on a disk that it has for itself. */
@@ -179,6 +231,14 @@ export class SshBench implements AsyncDisposable {
       ...this.options,
     });
     return await new Response(stream).text();
+  }
+
+  /** Removes what the node has on the host. */
+  async clear(): Promise<void> {
+    const options = { signal: AbortSignal.timeout(30_000) };
+    for (const { uid } of await this.runtime.listPods(options)) {
+      await this.runtime.removeSandbox(uid, options);
+    }
   }
 
   /** The names of all containers on the host. */

@@ -12,7 +12,6 @@ import {
   type DiskUsage,
   diskUsage,
   type ExecInspect,
-  execInspect,
   type ImageInspect,
   imageInspect,
   type ImageSummary,
@@ -26,6 +25,18 @@ import {
   readEvents,
 } from "./engine_event.ts";
 import type { EngineInfo } from "./engine_info.ts";
+import {
+  attach,
+  type AttachOptions,
+  containerPath,
+  execCreate,
+  type ExecOptions,
+  execResize,
+  execStart,
+  inspectExec,
+  resizeContainer,
+  type Size,
+} from "./process_requests.ts";
 import { readInfo } from "./read_info.ts";
 import {
   imagePath,
@@ -48,30 +59,6 @@ export interface EngineLogOptions extends AbortOptions {
   readonly tail?: number;
   /** Whether each line starts with its RFC 3339 time and a space; false unless given. */
   readonly timestamps?: boolean;
-}
-
-/** A process to be started in a running container. */
-export interface ExecOptions {
-  readonly command: readonly string[];
-  readonly stdin: boolean;
-  readonly tty: boolean;
-  /** The container's own unless given. */
-  readonly user?: string;
-}
-
-/** Which streams of a container's own process to connect to; the outputs unless given. */
-export interface AttachOptions extends AbortOptions {
-  readonly stdin?: boolean;
-  readonly stdout?: boolean;
-  readonly stderr?: boolean;
-  /** Whether what it wrote before comes first; false unless given. */
-  readonly logs?: boolean;
-}
-
-/** The size of a terminal, in characters. */
-interface Size {
-  readonly columns: number;
-  readonly rows: number;
 }
 
 /**
@@ -246,32 +233,17 @@ export class EngineClient {
   }
 
   /** Connects to the streams of a container's own process. Aborting drops it, also later. */
-  async attach(
-    id: string,
-    { stdin = false, stdout = true, stderr = true, logs = false, signal }:
-      AttachOptions,
-  ): Promise<DuplexStream> {
-    return await this.#api.upgrade({
-      what: `attach to container ${id}`,
-      method: "POST",
-      path: containerPath(id, "attach"),
-      query: { stream: true, stdin, stdout, stderr, logs },
-    }, { signal });
+  attach(id: string, options: AttachOptions): Promise<DuplexStream> {
+    return attach(this.#api, id, options);
   }
 
   /** Sets the size of the terminal of a container's own process. */
   async resizeContainer(
     id: string,
-    { columns, rows }: Size,
+    size: Size,
     options: AbortOptions,
   ): Promise<void> {
-    await this.#api.do({
-      what: `resize the terminal of container ${id}`,
-      method: "POST",
-      path: containerPath(id, "resize"),
-      query: { w: columns, h: rows },
-      repeatable: true,
-    }, options);
+    await resizeContainer(this.#api, id, { ...size, ...options });
   }
 
   /** What a container uses now; undefined when there is none, and from Podman when it does not run. */
@@ -292,73 +264,37 @@ export class EngineClient {
   }
 
   /** Prepares a further process in a running container and resolves its ID. */
-  async execCreate(
+  execCreate(
     id: string,
-    { command, stdin, tty, user }: ExecOptions,
+    exec: ExecOptions,
     options: AbortOptions,
   ): Promise<string> {
-    const { Id } = await this.#api.json(
-      {
-        what: `prepare a command in container ${id}`,
-        method: "POST",
-        path: containerPath(id, "exec"),
-        json: {
-          AttachStdin: stdin,
-          AttachStdout: true,
-          AttachStderr: !tty,
-          Tty: tty,
-          Cmd: command,
-          ...(user === undefined ? {} : { User: user }),
-        },
-      },
-      created,
-      options,
-    );
-    return Id;
+    return execCreate(this.#api, id, { ...exec, ...options });
   }
 
   /** Starts it and connects to its streams. Aborting drops them, also later, and ends nothing. */
-  async execStart(
+  execStart(
     execId: string,
-    { tty, signal }: AbortOptions & { readonly tty: boolean },
+    options: AbortOptions & { readonly tty: boolean },
   ): Promise<DuplexStream> {
-    return await this.#api.upgrade({
-      what: "start a command in a container",
-      method: "POST",
-      path: execPath(execId, "start"),
-      json: { Detach: false, Tty: tty },
-    }, { signal });
+    return execStart(this.#api, execId, options);
   }
 
   /** Undefined once the engine has forgotten it. */
-  async execInspect(
+  execInspect(
     execId: string,
     options: AbortOptions,
   ): Promise<ExecInspect | undefined> {
-    return await this.#api.find(
-      {
-        what: "inspect a command in a container",
-        method: "GET",
-        path: execPath(execId, "json"),
-      },
-      execInspect,
-      options,
-    );
+    return inspectExec(this.#api, execId, options);
   }
 
   /** Sets the size of its terminal. */
   async execResize(
     execId: string,
-    { columns, rows }: Size,
+    size: Size,
     options: AbortOptions,
   ): Promise<void> {
-    await this.#api.do({
-      what: "resize the terminal of a command in a container",
-      method: "POST",
-      path: execPath(execId, "resize"),
-      query: { w: columns, h: rows },
-      repeatable: true,
-    }, options);
+    await execResize(this.#api, execId, { ...size, ...options });
   }
 
   /** By name or ID; undefined when the engine has no such image. */
@@ -422,15 +358,6 @@ export class EngineClient {
   events(options: EventOptions): AsyncGenerator<EngineEvent> {
     return readEvents(this.#api, options);
   }
-}
-
-function containerPath(id: string, verb?: string): string {
-  const path = `/containers/${encodeURIComponent(id)}`;
-  return verb === undefined ? path : `${path}/${verb}`;
-}
-
-function execPath(id: string, verb: string): string {
-  return `/exec/${encodeURIComponent(id)}/${verb}`;
 }
 
 async function unlessGone(removal: Promise<unknown>): Promise<void> {

@@ -161,6 +161,7 @@ export class SshHost implements Host, AsyncDisposable {
 
   /** Never rejects. */
   async #keep(signal: AbortSignal): Promise<void> {
+    let before: unknown;
     for (let failures = 0; !signal.aborted;) {
       let failure: unknown;
       try {
@@ -168,13 +169,15 @@ export class SshHost implements Host, AsyncDisposable {
         failures = lasted > settled ? 0 : failures + 1;
       } catch (error) {
         if (signal.aborted) break;
-        failures++;
+        // What a person must mend has a pace of its own.
+        failures = isLasting(error) === isLasting(before) ? failures + 1 : 1;
         failure = error;
         this.#unreachable(
           error instanceof ConnectError ? error.reason : "ConnectFailed",
           messageOf(error),
         );
       }
+      before = failure;
       const pause = jitter(pauseBeforeRetry(failures, failure));
       // Only the abort ends it early, which the loop sees.
       await delay(pause, { signal }).catch(() => undefined);
@@ -223,6 +226,9 @@ export class SshHost implements Host, AsyncDisposable {
 
 /** Milliseconds to wait after so many failures in a row, the last of which was `failure`. */
 export function pauseBeforeRetry(failures: number, failure?: unknown): number {
-  const lasting = failure instanceof ConnectError && failure.lasting;
-  return backoffDelay(failures, lasting ? slowRetry : retry);
+  return backoffDelay(failures, isLasting(failure) ? slowRetry : retry);
+}
+
+function isLasting(failure: unknown): boolean {
+  return failure instanceof ConnectError && failure.lasting;
 }

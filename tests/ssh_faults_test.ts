@@ -1,0 +1,61 @@
+import { controlPlaneMissing, startControlPlane } from "./controlplane.ts";
+import { needing } from "./needing.ts";
+import { agentFaults, serverFaults } from "./ssh_agent_faults.ts";
+import { engineFaults, giveSmallDisk } from "./ssh_engine_faults.ts";
+import { sshHostsMissing } from "./ssh_hosts.ts";
+import { linkFaults } from "./ssh_link_faults.ts";
+import { restrictSshd, sshdFaults } from "./ssh_server_faults.ts";
+import { openStage, type SshStage, type StageSteps } from "./ssh_stage.ts";
+
+const missing = sshHostsMissing() ?? controlPlaneMissing({ controllers: true });
+
+/** Parts of the test run side by side: what is open belongs to all of them. */
+const beside = {
+  sanitizeOps: false,
+  sanitizeResources: false,
+  sanitizeExit: false,
+};
+
+Deno.test({
+  ...needing(missing, "a host over SSH survives what goes wrong"),
+  fn: async (test) => {
+    await using cluster = await startControlPlane({ controllers: true });
+    await using scope = new AsyncDisposableStack();
+    const open = async (before?: Parameters<typeof openStage>[1]) =>
+      scope.use(await openStage(cluster, before));
+    const plays = [
+      { name: "agent", stage: await open(), steps: agentFaults },
+      { name: "link", stage: await open(), steps: linkFaults },
+      { name: "engine", stage: await open(giveSmallDisk), steps: engineFaults },
+      { name: "sshd", stage: await open(restrictSshd), steps: sshdFaults },
+    ];
+    const only = Deno.env.get("ONLY");
+    const played = await Promise.all(
+      plays.filter(({ name }) => !only || only === name).map((
+        { name, stage, steps },
+      ) =>
+        test.step({
+          name,
+          fn: (test) => play(test, stage, steps),
+          ...beside,
+        })
+      ),
+    );
+    const [{ stage } = { stage: undefined }] = plays;
+    if (stage === undefined || played.includes(false)) return;
+    await play(test, stage, serverFaults);
+  },
+});
+
+/** Runs the steps one after the other: a step builds on those before it. */
+async function play(
+  test: Deno.TestContext,
+  stage: SshStage,
+  steps: StageSteps,
+): Promise<void> {
+  for (const [name, run] of Object.entries(steps)) {
+    const fn = () => run(stage);
+    if (await test.step({ name, fn, ...beside })) continue;
+    throw new Error(`The agent's log ends with:\n${stage.agent.stderr}`);
+  }
+}
