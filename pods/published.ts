@@ -24,19 +24,28 @@ export function withPublished(
     ...published?.initContainerStatuses ?? [],
     ...published?.containerStatuses ?? [],
   ];
-  const known = observed.containers.map((container) =>
-    withLastExit(
-      container,
-      statuses.find(({ name }) => name === container.name),
-      now,
-    )
-  );
+  const known = observed.containers.map((container) => {
+    const status = statuses.find(({ name }) => name === container.name);
+    return laterRun(container, status, now) ??
+      withLastExit(container, status, now);
+  });
   const lost = statuses
     .filter(({ name }) => !observed.containers.some((c) => c.name === name))
     .flatMap((status) => lostRun(status, now));
   const isSame = lost.length === 0 &&
     known.every((container, i) => container === observed.containers[i]);
   return isSame ? observed : { ...observed, containers: [...known, ...lost] };
+}
+
+/** The published run, where the runtime has but an earlier one: somebody removed the newest. */
+function laterRun(
+  { attempt, state }: ObservedContainer,
+  status: ContainerStatus | undefined,
+  now: Date,
+): ObservedContainer | undefined {
+  if (state.kind === "running") return undefined;
+  if (status === undefined || status.restartCount <= attempt) return undefined;
+  return lostRun(status, now)[0];
 }
 
 /** A run with the end of the one before it, where only the published status has that. */

@@ -68,9 +68,11 @@ export const agentFaults: StageSteps = {
       assert.equal(starts, "start\n", name);
     }
     await cluster.kubectl(["delete", "pod", ...names]);
-    for (const name of names) {
-      assert.deepEqual(await runningOn(stage, name), []);
-    }
+    await eventually(async () => {
+      for (const name of names) {
+        assert.deepEqual(await runningOn(stage, name), []);
+      }
+    });
   },
 };
 

@@ -31,7 +31,7 @@ export const engineFaults: StageSteps = {
     const { host } = stage;
     await runScript(stage, "ticker", ticking, { restartPolicy: "Always" });
     const before = await runsAgain(stage, "ticker", 0);
-    await killSshd(stage);
+    await killSshd(host);
     await nodeIs(stage, { HostReachable: /^False / });
     await startSshd(host);
     await timed(

@@ -16,24 +16,28 @@ const beside = {
   sanitizeExit: false,
 };
 
+/** What happens to hosts of their own, at the same time. */
+const all = [
+  { name: "the agent", before: undefined, steps: agentFaults },
+  { name: "the link", before: undefined, steps: linkFaults },
+  { name: "the engine", before: giveSmallDisk, steps: engineFaults },
+  { name: "sshd", before: restrictSshd, steps: sshdFaults },
+];
+
 Deno.test({
   ...needing(missing, "a host over SSH survives what goes wrong"),
   fn: async (test) => {
     await using cluster = await startControlPlane({ controllers: true });
     await using scope = new AsyncDisposableStack();
-    const open = async (before?: Parameters<typeof openStage>[1]) =>
-      scope.use(await openStage(cluster, before));
-    const plays = [
-      { name: "agent", stage: await open(), steps: agentFaults },
-      { name: "link", stage: await open(), steps: linkFaults },
-      { name: "engine", stage: await open(giveSmallDisk), steps: engineFaults },
-      { name: "sshd", stage: await open(restrictSshd), steps: sshdFaults },
-    ];
     const only = Deno.env.get("ONLY");
+    const plays = [];
+    for (const { name, before, steps } of all) {
+      if (only && only !== name) continue;
+      const stage = scope.use(await openStage(cluster, before));
+      plays.push({ name, stage, steps });
+    }
     const played = await Promise.all(
-      plays.filter(({ name }) => !only || only === name).map((
-        { name, stage, steps },
-      ) =>
+      plays.map(({ name, stage, steps }) =>
         test.step({
           name,
           fn: (test) => play(test, stage, steps),

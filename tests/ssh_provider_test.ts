@@ -1,40 +1,45 @@
 import { fileURLToPath } from "node:url";
 import { delay } from "../async/delay.ts";
 import { SshProvider } from "../providers/ssh/provider.ts";
-import { hostRoot, targetOf } from "../providers/ssh/test_bench.ts";
+import {
+  type EngineKind,
+  engineMissing,
+  hostRoot,
+  startEngineHost,
+  targetOf,
+} from "../providers/ssh/test_bench.ts";
 import { connectHost } from "../providers/ssh/transport/ssh_host.ts";
 import { needing } from "./needing.ts";
 import type { ProviderUnderTest } from "./provider_bench.ts";
 import { testProvider } from "./provider_conformance.ts";
-import {
-  busyboxImage,
-  sshHostsMissing,
-  startHost,
-  type TestHost,
-} from "./ssh_hosts.ts";
+import { busyboxImage, type TestHost } from "./ssh_hosts.ts";
 
 const verbs = fileURLToPath(new URL("verbs.sh", import.meta.url));
 const image = "localhost/verbs:1";
 
-let machine: Promise<TestHost> | undefined;
+const machines = new Map<EngineKind, Promise<TestHost>>();
+
 Deno.test.afterAll(async () => {
-  await (await machine)?.[Symbol.asyncDispose]();
+  for (const machine of machines.values()) {
+    await (await machine)[Symbol.asyncDispose]();
+  }
 });
 
-const missing = sshHostsMissing();
-if (missing === undefined) testProvider("the SSH provider", setup);
-else Deno.test({ ...needing(missing, "the SSH provider"), fn() {} });
+for (const engine of ["podman", "docker"] as const) {
+  const name = `the SSH provider with ${engine}`;
+  const missing = engineMissing(engine);
+  if (missing === undefined) testProvider(name, () => setup(engine));
+  else Deno.test({ ...needing(missing, name), fn() {} });
+}
 
-/** One host for all tests, and a node of its own for each. */
-async function setup(): Promise<ProviderUnderTest> {
+/** One host for all tests with an engine, and a node of its own for each. */
+async function setup(engine: EngineKind): Promise<ProviderUnderTest> {
+  const machine = machines.get(engine) ?? start(engine);
+  machines.set(engine, machine);
   const { signal } = new AbortController();
-  const host = connectHost(targetOf(await (machine ??= start())), { signal });
+  const host = connectHost(targetOf(await machine), { signal });
   const nodeName = `node-${crypto.randomUUID()}`;
-  const provider = await SshProvider.open({
-    nodeName,
-    host,
-    root: hostRoot,
-  });
+  const provider = await SshProvider.open({ nodeName, host, root: hostRoot });
   await ready(provider);
   return {
     provider,
@@ -48,11 +53,18 @@ async function setup(): Promise<ProviderUnderTest> {
   };
 }
 
-async function start(): Promise<TestHost> {
-  const machine = await startHost({ images: true });
-  await makeImage(machine);
-  // No resolver answers there; a registry that is not there is to be noticed at once.
+async function start(engine: EngineKind): Promise<TestHost> {
+  const machine = await startEngineHost(engine);
+  const cli = engine === "podman"
+    ? "podman"
+    : "docker -H unix:///run/docker.sock";
   await machine.shell(`
+    # An image whose entry point understands the suite's arguments.
+    ${cli} create --name verbs ${busyboxImage} >/dev/null
+    ${cli} cp ${verbs} verbs:/verbs.sh
+    ${cli} commit --change 'ENTRYPOINT ["/verbs.sh"]' verbs ${image} >/dev/null
+    ${cli} rm verbs >/dev/null
+    # No resolver answers there; a registry that is not there is to be noticed at once.
     { cat /etc/hosts; echo 127.0.0.1 missing.invalid; } >/run/hosts
     mount --bind /run/hosts /etc/hosts`);
   return machine;
@@ -64,13 +76,4 @@ async function ready(provider: SshProvider): Promise<void> {
   while ((await provider.checkHealth(options)).kind !== "healthy") {
     await delay(20, options);
   }
-}
-
-/** An image whose entry point understands the suite's arguments. */
-async function makeImage(machine: TestHost): Promise<void> {
-  await machine.shell(`
-    podman create -q --name verbs ${busyboxImage} >/dev/null
-    podman cp ${verbs} verbs:/verbs.sh
-    podman commit -q --change 'ENTRYPOINT ["/verbs.sh"]' verbs ${image} >/dev/null
-    podman rm verbs >/dev/null`);
 }

@@ -16,7 +16,7 @@ import {
 
 /** Makes an sshd that forwards nothing and has one session at a time. */
 export async function restrictSshd(host: TestHost): Promise<void> {
-  await host.shell("kill -9 $(pgrep -x sshd)");
+  await killSshd(host);
   await startSshd(
     host,
     [
@@ -56,7 +56,7 @@ export const sshdFaults: StageSteps = {
     const { host } = stage;
     const before = await runsAgain(stage, "narrow-0", 0);
     const key = `${dirname(host.keyFile)}/host_key`;
-    await killSshd(stage);
+    await killSshd(host);
     await host.shell(`
       : >/run/sshd.log
       mv ${key} ${key}.good
@@ -71,7 +71,7 @@ export const sshdFaults: StageSteps = {
       await host.exec("cat", "/run/sshd.log"),
       /Accepted|publickey/,
     );
-    await host.shell("kill -9 $(pgrep -x sshd)");
+    await killSshd(host);
     await host.exec("mv", `${key}.good`, key);
     await startSshd(host);
     await timed(

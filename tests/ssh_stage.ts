@@ -117,8 +117,10 @@ export function assertTicks(log: string, least = 0): number {
 }
 
 /** Ends sshd with all its sessions, as a crash does. */
-export async function killSshd({ host }: SshStage): Promise<void> {
-  await host.shell("kill -9 $(pgrep -x sshd)");
+export async function killSshd(host: TestHost): Promise<void> {
+  await host.shell(`
+    kill -9 $(pgrep -x sshd)
+    while pgrep -x sshd >/dev/null; do sleep 0.05; done`);
 }
 
 /** Starts sshd with the host's settings, which `sed` changes by a script of its own. */

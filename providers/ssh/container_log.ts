@@ -9,6 +9,7 @@ import { readEngineLog } from "./engine_log.ts";
 import { type LogFilePlace, readFileLog } from "./file_log.ts";
 import type { Host } from "./host.ts";
 import { LogPoller } from "./log_poller.ts";
+import { isPlain, readPlainLog } from "./plain_log.ts";
 import { readPolledLog } from "./polled_log.ts";
 
 /** How containers keep their output: in files which the engine bounds, half a GB a container. */
@@ -103,6 +104,16 @@ export class ContainerLogs {
       return yield* readPolledLog(this.#poller, place, options);
     }
     using _session = await this.#sessions.acquire(options);
+    if (isPlain(options)) {
+      let done = true;
+      for await (
+        const chunk of readPlainLog(this.#host, place.path, options)
+      ) {
+        if (chunk === "declined") done = false;
+        else yield chunk;
+      }
+      if (done) return;
+    }
     yield* readFileLog(this.#host, place, options);
   }
 }

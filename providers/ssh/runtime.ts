@@ -17,28 +17,23 @@ import type {
   SandboxSpec,
   VolumeSpec,
 } from "../runtime.ts";
-import type { ApiTunnel } from "./api_tunnel.ts";
-import { attachToContainer } from "./attach.ts";
+import { SshAccess } from "./container_access.ts";
 import { Collector } from "./collector.ts";
-import { ContainerLogs, logConfig } from "./container_log.ts";
-import type { ContainerRecord } from "./container_record.ts";
+import { logConfig } from "./container_log.ts";
 import { ContainerStarter } from "./container_starter.ts";
 import type { EngineClient } from "./engine/engine_client.ts";
 import { followEngine } from "./engine_events.ts";
-import { execInContainer } from "./exec.ts";
 import { ExitReader } from "./exit_details.ts";
 import type { Host } from "./host.ts";
 import { findImage, pullImage } from "./engine/images.ts";
 import { Inventory } from "./inventory.ts";
 import { ImageCollector } from "./image_collector.ts";
-import { byAttempt, newestSandbox, observePod } from "./observe.ts";
+import { observePod } from "./observe.ts";
 import { OomProtection } from "./oom_protection.ts";
 import type { PauseImage } from "./pause_image.ts";
 import type { PodFiles } from "./pod_files.ts";
-import { connectToPod } from "./port_forward.ts";
-import type { ApiRelay } from "./sandbox_body.ts";
+import { type FindTunnel, SandboxRelays } from "./sandbox_relays.ts";
 import { Sandboxes } from "./sandboxes.ts";
-import { ContainerUsage } from "./stats.ts";
 import { Stopping } from "./stopping.ts";
 
 /** Options for {@linkcode SshRuntime.open}. */
@@ -50,7 +45,7 @@ export interface SshRuntimeOptions {
   readonly nodeName: string;
   readonly pauseImage: Pick<PauseImage, "ensure" | "forget">;
   /** How pods reach the API server; undefined where they can do so by themselves. */
-  readonly tunnel?: (options: AbortOptions) => Promise<ApiTunnel | undefined>;
+  readonly tunnel?: FindTunnel;
 }
 
 /**
@@ -67,12 +62,11 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
   readonly #inventory: Inventory;
   readonly #stopping: Stopping;
   readonly #exits: ExitReader;
+  readonly #access: SshAccess;
   readonly #sandboxes: Sandboxes;
   readonly #starter: ContainerStarter;
   readonly #images: ImageCollector;
   readonly #collector: Collector;
-  readonly #logs: ContainerLogs;
-  readonly #usage: ContainerUsage;
   readonly #tasks: TaskGroup;
 
   private constructor(
@@ -99,10 +93,9 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
       pauseImage,
       logConfig: () => logConfig(engine().info),
     };
-    this.#sandboxes = new Sandboxes({
-      ...parts,
-      relay: (spec, options) => apiRelay(spec, tunnel, options),
-    });
+    this.#access = new SshAccess(parts);
+    const relays = new SandboxRelays(files, tunnel);
+    this.#sandboxes = new Sandboxes({ ...parts, relays });
     this.#starter = new ContainerStarter({
       ...parts,
       sandboxes: this.#sandboxes,
@@ -113,8 +106,6 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
       sandboxes: this.#sandboxes,
       images: this.#images,
     });
-    this.#logs = new ContainerLogs(host);
-    this.#usage = new ContainerUsage(host, engine);
     this.#tasks = new TaskGroup(signal);
     this.#tasks.spawn((signal) =>
       followEngine({ host, engine, inventory, node: nodeName }, { signal })
@@ -134,7 +125,7 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
   /** Lets go of the host; what runs there goes on. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tasks[Symbol.asyncDispose]();
-    await this.#usage[Symbol.asyncDispose]();
+    await this.#access[Symbol.asyncDispose]();
   }
 
   async listPods(options: AbortOptions): Promise<readonly PodIdentity[]> {
@@ -210,7 +201,7 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
     ref: ContainerRef,
     options: AbortOptions & { readonly graceSeconds: number },
   ): Promise<void> {
-    const run = (await this.#runs(ref, options)).at(-1);
+    const run = await this.#access.newestRun(ref, options);
     if (run?.state.kind === "running") await this.#stopping.stop(run, options);
   }
 
@@ -218,14 +209,7 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
     ref: ContainerRef,
     options: LogOptions & AbortOptions,
   ): ReadableStream<Uint8Array> {
-    return later(async () => {
-      const runs = await this.#runs(ref, options);
-      const run = runs.at(options.previous ? -2 : -1);
-      const inspect = run &&
-        await this.#engine().inspectContainer(run.id, options);
-      if (inspect === undefined) throw noLog(ref, options.previous);
-      return this.#logs.read(this.#engine(), inspect, options);
-    });
+    return this.#access.readLogs(ref, options);
   }
 
   async exec(
@@ -233,18 +217,14 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
     command: readonly string[],
     options: ProcessStreams & AbortOptions,
   ): Promise<number> {
-    const { id } = await this.#running(ref, options);
-    const engine = this.#engine();
-    return await execInContainer(engine, this.#host, id, command, options);
+    return await this.#access.exec(ref, command, options);
   }
 
   async attach(
     ref: ContainerRef,
     options: ProcessStreams & AbortOptions,
   ): Promise<void> {
-    const { id, tty, stdinOnce } = await this.#running(ref, options);
-    const engine = this.#engine();
-    await attachToContainer(engine, id, { tty, stdinOnce }, options);
+    await this.#access.attach(ref, options);
   }
 
   async portForward(
@@ -252,31 +232,12 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
     port: number,
     options: AbortOptions,
   ): Promise<PortConnection> {
-    const records = await this.#inventory.pod(podUid, options);
-    const sandbox = newestSandbox(records);
-    const inspect = sandbox?.state.kind === "running"
-      ? await this.#engine().inspectContainer(sandbox.id, options)
-      : undefined;
-    if (inspect === undefined) {
-      throw new Deno.errors.NotFound(
-        `Cannot connect to port ${port}: the pod does not run`,
-      );
-    }
-    return await connectToPod(
-      this.#engine(),
-      this.#host,
-      inspect,
-      port,
-      options,
-    );
+    return await this.#access.portForward(podUid, port, options);
   }
 
   async stats(options: AbortOptions): Promise<RuntimeStats> {
     this.#mustReach();
-    const records = await this.#inventory.all(options);
-    const running = records.filter(({ state }) => state.kind === "running");
-    const volumes = this.#files.placedVolumes();
-    return await this.#usage.sample(running, volumes, options);
+    return await this.#access.stats(options);
   }
 
   /** Has at hand what the first pod will need; whatever fails here fails there again. */
@@ -303,58 +264,4 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
     if (reachability.kind === "reachable") return;
     throw new UnreachableError(reachability.message);
   }
-
-  /** The runs of a container that were started, oldest first. */
-  async #runs(
-    { podUid, container }: ContainerRef,
-    options: AbortOptions,
-  ): Promise<readonly ContainerRecord[]> {
-    const records = await this.#inventory.pod(podUid, options);
-    return records.filter((record) =>
-      record.container === container && record.state.kind !== "created"
-    ).toSorted(byAttempt);
-  }
-
-  async #running(
-    ref: ContainerRef,
-    options: AbortOptions,
-  ): Promise<ContainerRecord> {
-    const run = (await this.#runs(ref, options)).at(-1);
-    if (run?.state.kind === "running") return run;
-    throw new Deno.errors.NotFound(
-      `Cannot connect to container "${ref.container}": it does not run`,
-    );
-  }
-}
-
-async function apiRelay(
-  { network, apiServer }: SandboxSpec,
-  findTunnel: SshRuntimeOptions["tunnel"],
-  options: AbortOptions,
-): Promise<ApiRelay | undefined> {
-  // On the host's network an address of our own would be everybody's.
-  if (apiServer === undefined || network === "host") return undefined;
-  const tunnel = await findTunnel?.(options);
-  if (tunnel === undefined) return undefined;
-  const { ip: host, port } = apiServer;
-  return { server: { host, port }, directory: await tunnel.directory(options) };
-}
-
-/** The stream that `open` resolves to; it fails as that does. */
-function later(
-  open: () => Promise<ReadableStream<Uint8Array>>,
-): ReadableStream<Uint8Array> {
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-  open().then(
-    (stream) => stream.pipeTo(writable),
-    (error) => writable.abort(error),
-  ).catch(() => undefined); // whoever reads has the error, or has gone
-  return readable;
-}
-
-function noLog({ container }: ContainerRef, previous: boolean): Error {
-  const which = previous ? "previous run of container" : "container";
-  return new Deno.errors.NotFound(
-    `Cannot read the log of ${which} "${container}": there is none`,
-  );
 }

@@ -14,7 +14,8 @@ import type { OomProtection } from "./oom_protection.ts";
 import type { PauseImage } from "./pause_image.ts";
 import type { PodFiles } from "./pod_files.ts";
 import { resolvConf } from "./resolv_conf.ts";
-import { type ApiRelay, sandboxBody } from "./sandbox_body.ts";
+import { sandboxBody } from "./sandbox_body.ts";
+import type { SandboxRelays } from "./sandbox_relays.ts";
 import { startContainer } from "./start_container.ts";
 import type { Stopping } from "./stopping.ts";
 
@@ -29,11 +30,7 @@ export interface SandboxParts {
   readonly logConfig: () => LogConfig;
   /** The name of the pause image, which is on the host then. */
   readonly pauseImage: Pick<PauseImage, "ensure" | "forget">;
-  /** How the pod's sandbox reaches the API server; undefined where it does so by itself. */
-  readonly relay: (
-    sandbox: SandboxSpec,
-    options: AbortOptions,
-  ) => Promise<ApiRelay | undefined>;
+  readonly relays: SandboxRelays;
 }
 
 const log = getLogger("ssh");
@@ -140,7 +137,7 @@ export class Sandboxes {
     const { engine, inventory, protection } = this.#parts;
     const [image, relay] = await Promise.all([
       this.#parts.pauseImage.ensure(options),
-      this.#parts.relay(spec, options),
+      this.#parts.relays.of(spec, options),
     ]);
     const maker = { engine: engine(), inventory };
     if (newest?.state.kind === "created") {
