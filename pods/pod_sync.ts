@@ -176,7 +176,7 @@ export class PodSync {
         messages: this.#logMessages,
         signal,
       }),
-      pod.status,
+      this.#status ?? pod.status,
       new Date(),
     );
   }

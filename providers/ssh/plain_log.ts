@@ -27,6 +27,8 @@ if command -v perl >/dev/null 2>&1; then
 else head -c "$size" <&3 | cut -b46-; fi`;
 
 const announcement = "plain\n";
+/** A channel's packets have 32 KiB; every one that is handed on by itself costs all who are on its way. */
+const pieceBytes = 256 * 1024;
 
 /** Whether all of the log is wanted as it is now, and nothing of its records but their text. */
 export function isPlain(
@@ -49,12 +51,24 @@ export async function* readPlainLog(
   const errors = process.stderr.cancel();
   errors.catch(() => undefined); // It says nothing that the exit code does not.
   let announced = 0;
+  let piece = new Uint8Array(pieceBytes);
+  let filled = 0;
   for await (const chunk of process.stdout) {
     signal.throwIfAborted();
     const skipped = Math.min(chunk.length, announcement.length - announced);
     announced += skipped;
-    if (skipped < chunk.length) yield chunk.subarray(skipped);
+    for (let rest = chunk.subarray(skipped); rest.length > 0;) {
+      const taken = rest.subarray(0, pieceBytes - filled);
+      piece.set(taken, filled);
+      filled += taken.length;
+      rest = rest.subarray(taken.length);
+      if (filled < pieceBytes) continue;
+      yield piece;
+      piece = new Uint8Array(pieceBytes);
+      filled = 0;
+    }
   }
+  if (filled > 0) yield piece.subarray(0, filled);
   const { code } = await process.ended;
   if (code === 0) return;
   if (code === undefined) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { needing } from "../../tests/needing.ts";
+import { UnreachableError } from "../errors.ts";
 import { busyboxImage, type TestHost } from "../../tests/ssh_hosts.ts";
 import {
   type EngineKind,
@@ -290,6 +291,27 @@ withBench("survives the end of all SSH sessions", async (bench) => {
   const after = await bench.container();
   assert.deepEqual([after?.id, after?.attempt], [before?.id, 0]);
 });
+
+withBench(
+  "knows nothing while the link is cut, and the truth afterwards",
+  async (bench) => {
+    await bench.createSandbox();
+    await bench.start("sleep 5; exit 6");
+    const before = await bench.container();
+    await bench.machine.cut();
+    for await (const { kind } of bench.host.changes(bench.options)) {
+      if (kind === "unreachable") break;
+    }
+    await assert.rejects(bench.observe(), UnreachableError);
+    await assert.rejects(bench.stop(0), UnreachableError);
+    await bench.machine.heal();
+    const exit = await bench.exit("web", "uid-1", 60_000);
+    assert.equal(exit.code, 6);
+    const after = await bench.container();
+    assert.deepEqual([after?.id, after?.attempt], [before?.id, 0]);
+  },
+  ["podman"],
+);
 
 // Docker ends its containers with its service, unless its owner has it set otherwise.
 withBench("survives the end of the engine's service", async (bench, engine) => {

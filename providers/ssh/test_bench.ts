@@ -172,9 +172,10 @@ export class SshBench implements AsyncDisposable {
   async until(
     wanted: (pod: ObservedPod) => boolean,
     uid = "uid-1",
+    timeout = 15_000,
   ): Promise<ObservedPod> {
     const watching = new AbortController();
-    const deadline = AbortSignal.timeout(15_000);
+    const deadline = AbortSignal.timeout(timeout);
     const signal = AbortSignal.any([
       this.options.signal,
       deadline,
@@ -203,14 +204,12 @@ export class SshBench implements AsyncDisposable {
   }
 
   /** Waits for a container to end. */
-  async exit(name = "web", uid = "uid-1"): Promise<Exit> {
-    const pod = await this.until(
-      ({ containers }) =>
-        containers.some((each) =>
-          each.name === name && each.state.kind === "terminated"
-        ),
-      uid,
-    );
+  async exit(name = "web", uid = "uid-1", timeout?: number): Promise<Exit> {
+    const hasEnded = ({ containers }: ObservedPod) =>
+      containers.some((each) =>
+        each.name === name && each.state.kind === "terminated"
+      );
+    const pod = await this.until(hasEnded, uid, timeout);
     const state = pod.containers.find((each) => each.name === name)?.state;
     if (state?.kind === "terminated") return state.exit;
     throw new Error("unreachable");

@@ -8,8 +8,11 @@ import type { SshConnection } from "./connection.ts";
 import type { SessionProcess } from "./remote_process.ts";
 import type { SshTarget } from "./target.ts";
 
-/** Beside the main one. */
+/** Beside the main one, where each has its usual number of sessions. */
 const maxExtras = 3;
+
+/** Where sshd allows fewer a connection, there are more connections until they have so many. */
+const minSessions = 12;
 
 /** Milliseconds: most commands are over sooner than another connection is made. */
 const patience = 250;
@@ -30,7 +33,7 @@ interface Session {
 
 /**
  * The main connection to a host and, while more commands run than it has sessions for, up to three
- * others. Only commands need sessions: all else goes over the main one.
+ * others, or more where each has few. Only commands need sessions: all else goes over the main one.
  */
 export class ConnectionPool implements AsyncDisposable {
   readonly main: SshConnection;
@@ -85,10 +88,16 @@ export class ConnectionPool implements AsyncDisposable {
       } catch (error) {
         if (!deadline.expired) throw error;
       }
-      const full = this.#extras.size >= maxExtras;
-      if (full || performance.now() < this.#growAfter) continue;
+      if (this.#full || performance.now() < this.#growAfter) continue;
       await this.#grow({ signal });
     }
+  }
+
+  get #full(): boolean {
+    if (this.#extras.size < maxExtras) return false;
+    const sessions = [this.main, ...this.#extras]
+      .reduce((sum, { sessions }) => sum + sessions.usable, 0);
+    return sessions >= minSessions || this.#extras.size >= minSessions;
   }
 
   /** Opens another connection; who comes meanwhile waits for the same. */

@@ -23,6 +23,11 @@ export class Sessions {
     return this.#permits.free > 0;
   }
 
+  /** How many commands may run at once, as far as is known. */
+  get usable(): number {
+    return this.#usable;
+  }
+
   /** Whether none is in use. */
   get idle(): boolean {
     return this.#permits.free === this.#usable;
