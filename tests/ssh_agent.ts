@@ -66,6 +66,11 @@ export class SshAgent implements AsyncDisposable {
     });
   }
 
+  /** Of its local API. */
+  get socket(): string {
+    return join(this.#dir, "state", "agent.sock");
+  }
+
   get pid(): number {
     return this.#process.pid;
   }
