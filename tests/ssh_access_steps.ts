@@ -4,13 +4,11 @@ import { eventually } from "./agent_process.ts";
 import { apply, phase } from "./cluster_pods.ts";
 import type { ControlPlane } from "./controlplane.ts";
 import { agnhostImage } from "./ssh_hosts.ts";
-import { image, type SshStage } from "./ssh_stage.ts";
+import { image, type StageSteps } from "./ssh_stage.ts";
 import { runAtTerminal, terminalMissing } from "./terminal.ts";
 
 /** What kubectl does with the containers of a host, on pods that the first step makes. */
-export const accessSteps: Readonly<
-  Record<string, (stage: SshStage) => Promise<void>>
-> = {
+export const accessSteps: StageSteps = {
   async "logs have the nanoseconds of every line"({ cluster }) {
     await apply(cluster, "talker", {
       image,

@@ -6,276 +6,274 @@ import { controlPlaneMissing, startControlPlane } from "./controlplane.ts";
 import { fromSources, runFarlet } from "./farlet.ts";
 import { needing } from "./needing.ts";
 import { accessSteps } from "./ssh_access_steps.ts";
-import { SshAgent } from "./ssh_agent.ts";
-import { agnhostImage, sshHostsMissing, startHost } from "./ssh_hosts.ts";
-import { image, type SshStage } from "./ssh_stage.ts";
+import { agnhostImage, sshHostsMissing } from "./ssh_hosts.ts";
+import { image, openStage, type StageSteps } from "./ssh_stage.ts";
 
-const lifeSteps: Readonly<Record<string, (stage: SshStage) => Promise<void>>> =
-  {
-    async "the node is Ready, with the facts of its host"({ cluster, host }) {
-      const node = await eventually(async () => {
-        const node = await get<Node>(cluster, `node/${host.name}`);
-        assert.equal(condition(node, "Ready"), "True KubeletReady");
-        assert.equal(condition(node, "HostReachable"), "True Connected");
-        assert.match(condition(node, "ApiServerReachable") ?? "", /^True /);
-        return node;
-      });
-      const { capacity = {}, nodeInfo } = node.status ?? {};
-      assert.match(
-        nodeInfo?.containerRuntimeVersion ?? "",
-        /^podman:\/\/\d+\.\d+/,
-      );
-      const [kernel = "", machine = ""] = (await host.exec("uname", "-rm"))
-        .trim().split(" ");
-      assert.equal(nodeInfo?.kernelVersion, kernel);
-      assert.equal(
-        node.metadata?.labels?.["kubernetes.io/arch"],
-        machine === "x86_64" ? "amd64" : "arm64",
-      );
-      assert.equal(
-        capacity["cpu"],
-        (await host.exec("nproc")).trim(),
-      );
-      const meminfo = await host.exec("cat", "/proc/meminfo");
-      const [, kibibytes = ""] = /MemTotal: +(\d+) kB/.exec(meminfo) ?? [];
-      assert.equal(capacity["memory"], `${kibibytes}Ki`);
-      assert.equal(capacity["pods"], "110");
-      assert.deepEqual(node.spec?.taints ?? [], []);
-    },
+const lifeSteps: StageSteps = {
+  async "the node is Ready, with the facts of its host"({ cluster, host }) {
+    const node = await eventually(async () => {
+      const node = await get<Node>(cluster, `node/${host.name}`);
+      assert.equal(condition(node, "Ready"), "True KubeletReady");
+      assert.equal(condition(node, "HostReachable"), "True Connected");
+      assert.match(condition(node, "ApiServerReachable") ?? "", /^True /);
+      return node;
+    });
+    const { capacity = {}, nodeInfo } = node.status ?? {};
+    assert.match(
+      nodeInfo?.containerRuntimeVersion ?? "",
+      /^podman:\/\/\d+\.\d+/,
+    );
+    const [kernel = "", machine = ""] = (await host.exec("uname", "-rm"))
+      .trim().split(" ");
+    assert.equal(nodeInfo?.kernelVersion, kernel);
+    assert.equal(
+      node.metadata?.labels?.["kubernetes.io/arch"],
+      machine === "x86_64" ? "amd64" : "arm64",
+    );
+    assert.equal(
+      capacity["cpu"],
+      (await host.exec("nproc")).trim(),
+    );
+    const meminfo = await host.exec("cat", "/proc/meminfo");
+    const [, kibibytes = ""] = /MemTotal: +(\d+) kB/.exec(meminfo) ?? [];
+    assert.equal(capacity["memory"], `${kibibytes}Ki`);
+    assert.equal(capacity["pods"], "110");
+    assert.deepEqual(node.spec?.taints ?? [], []);
+  },
 
-    async "a pod has its volumes, environment, user, limits and init container"(
-      { cluster },
-    ) {
-      await cluster.kubectl([
-        ...["create", "configmap", "words", "--from-literal=word=hello"],
-      ]);
-      await cluster.kubectl([
-        ...["create", "secret", "generic", "keys", "--from-literal=key=s3cret"],
-      ]);
-      await apply(cluster, "rich", {
-        image,
-        command: ["sh", "-c", rich],
-        env: [
-          {
-            name: "WORD",
-            valueFrom: { configMapKeyRef: { name: "words", key: "word" } },
-          },
-          {
-            name: "KEY",
-            valueFrom: { secretKeyRef: { name: "keys", key: "key" } },
-          },
-          {
-            name: "POD",
-            valueFrom: { fieldRef: { fieldPath: "metadata.name" } },
-          },
-          {
-            name: "LIMIT",
-            valueFrom: { resourceFieldRef: { resource: "limits.memory" } },
-          },
-          {
-            name: "IP",
-            valueFrom: { fieldRef: { fieldPath: "status.podIP" } },
-          },
-        ],
-        resources: {
-          requests: { cpu: "100m", memory: "16Mi" },
-          limits: { cpu: "500m", memory: "64Mi" },
+  async "a pod has its volumes, environment, user, limits and init container"(
+    { cluster },
+  ) {
+    await cluster.kubectl([
+      ...["create", "configmap", "words", "--from-literal=word=hello"],
+    ]);
+    await cluster.kubectl([
+      ...["create", "secret", "generic", "keys", "--from-literal=key=s3cret"],
+    ]);
+    await apply(cluster, "rich", {
+      image,
+      command: ["sh", "-c", rich],
+      env: [
+        {
+          name: "WORD",
+          valueFrom: { configMapKeyRef: { name: "words", key: "word" } },
         },
-        securityContext: {
-          readOnlyRootFilesystem: true,
-          allowPrivilegeEscalation: false,
-          capabilities: { drop: ["ALL"] },
+        {
+          name: "KEY",
+          valueFrom: { secretKeyRef: { name: "keys", key: "key" } },
         },
-        volumeMounts: [
-          { name: "words", mountPath: "/words" },
-          { name: "keys", mountPath: "/keys", readOnly: true },
-          { name: "ram", mountPath: "/ram" },
-          { name: "self", mountPath: "/self" },
-        ],
-      }, {
-        initContainers: [{
-          name: "before",
-          image,
-          command: ["sh", "-c", "echo prepared >/ram/init"],
-          volumeMounts: [{ name: "ram", mountPath: "/ram" }],
-        }],
-        securityContext: { runAsUser: 1234, runAsGroup: 1234, fsGroup: 4321 },
-        volumes: [
-          { name: "words", configMap: { name: "words" } },
-          { name: "keys", secret: { secretName: "keys", defaultMode: 0o440 } },
-          { name: "ram", emptyDir: { medium: "Memory", sizeLimit: "8Mi" } },
-          {
-            name: "self",
-            downwardAPI: {
-              items: [{
-                path: "name",
-                fieldRef: { fieldPath: "metadata.name" },
-              }],
-            },
+        {
+          name: "POD",
+          valueFrom: { fieldRef: { fieldPath: "metadata.name" } },
+        },
+        {
+          name: "LIMIT",
+          valueFrom: { resourceFieldRef: { resource: "limits.memory" } },
+        },
+        {
+          name: "IP",
+          valueFrom: { fieldRef: { fieldPath: "status.podIP" } },
+        },
+      ],
+      resources: {
+        requests: { cpu: "100m", memory: "16Mi" },
+        limits: { cpu: "500m", memory: "64Mi" },
+      },
+      securityContext: {
+        readOnlyRootFilesystem: true,
+        allowPrivilegeEscalation: false,
+        capabilities: { drop: ["ALL"] },
+      },
+      volumeMounts: [
+        { name: "words", mountPath: "/words" },
+        { name: "keys", mountPath: "/keys", readOnly: true },
+        { name: "ram", mountPath: "/ram" },
+        { name: "self", mountPath: "/self" },
+      ],
+    }, {
+      initContainers: [{
+        name: "before",
+        image,
+        command: ["sh", "-c", "echo prepared >/ram/init"],
+        volumeMounts: [{ name: "ram", mountPath: "/ram" }],
+      }],
+      securityContext: { runAsUser: 1234, runAsGroup: 1234, fsGroup: 4321 },
+      volumes: [
+        { name: "words", configMap: { name: "words" } },
+        { name: "keys", secret: { secretName: "keys", defaultMode: 0o440 } },
+        { name: "ram", emptyDir: { medium: "Memory", sizeLimit: "8Mi" } },
+        {
+          name: "self",
+          downwardAPI: {
+            items: [{
+              path: "name",
+              fieldRef: { fieldPath: "metadata.name" },
+            }],
           },
-        ],
-      });
-      const pod = await phase(cluster, "rich", "Succeeded");
-      const log = await cluster.kubectl(["logs", "rich", "-c", "app"]);
-      assert.deepEqual(log.trim().split("\n"), [
-        "hello s3cret rich 67108864",
-        "hello s3cret rich prepared",
-        "1234 1234 1234 4321",
-        "440 0:4321",
-        "tmpfs",
-        "read-only",
-        "67108864",
-        "50000/100000",
-        `rich ${pod.status?.podIP}`,
-      ]);
-      const [before] = pod.status?.initContainerStatuses ?? [];
-      assert.equal(before?.state?.terminated?.reason, "Completed");
-      await cluster.kubectl(["delete", "pod", "rich"]);
-    },
+        },
+      ],
+    });
+    const pod = await phase(cluster, "rich", "Succeeded");
+    const log = await cluster.kubectl(["logs", "rich", "-c", "app"]);
+    assert.deepEqual(log.trim().split("\n"), [
+      "hello s3cret rich 67108864",
+      "hello s3cret rich prepared",
+      "1234 1234 1234 4321",
+      "440 0:4321",
+      "tmpfs",
+      "read-only",
+      "67108864",
+      "50000/100000",
+      `rich ${pod.status?.podIP}`,
+    ]);
+    const [before] = pod.status?.initContainerStatuses ?? [];
+    assert.equal(before?.state?.terminated?.reason, "Completed");
+    await cluster.kubectl(["delete", "pod", "rich"]);
+  },
 
-    async "a pod reaches the API server as any in-cluster client does"(
-      { cluster },
-    ) {
-      await cluster.kubectl(["create", "serviceaccount", "reader"]);
-      await cluster.kubectl([
-        ...["create", "role", "reader", "--verb=get", "--resource=pods"],
-      ]);
-      await cluster.kubectl([
-        ...["create", "rolebinding", "reader", "--role=reader"],
-        "--serviceaccount=default:reader",
-      ]);
-      await apply(cluster, "client", {
-        image: agnhostImage,
-        command: ["sh", "-c", client],
-      }, { serviceAccountName: "reader" });
-      await phase(cluster, "client", "Succeeded");
-      const log = await cluster.kubectl(["logs", "client"]);
-      const [pod = "", code = ""] = log.split("\n---\n");
-      assert.equal((JSON.parse(pod) as Pod).metadata?.name, "client");
-      assert.equal(code.trim(), "403", "only what its role allows");
-      await cluster.kubectl(["delete", "pod", "client"]);
-    },
+  async "a pod reaches the API server as any in-cluster client does"(
+    { cluster },
+  ) {
+    await cluster.kubectl(["create", "serviceaccount", "reader"]);
+    await cluster.kubectl([
+      ...["create", "role", "reader", "--verb=get", "--resource=pods"],
+    ]);
+    await cluster.kubectl([
+      ...["create", "rolebinding", "reader", "--role=reader"],
+      "--serviceaccount=default:reader",
+    ]);
+    await apply(cluster, "client", {
+      image: agnhostImage,
+      command: ["sh", "-c", client],
+    }, { serviceAccountName: "reader" });
+    await phase(cluster, "client", "Succeeded");
+    const log = await cluster.kubectl(["logs", "client"]);
+    const [pod = "", code = ""] = log.split("\n---\n");
+    assert.equal((JSON.parse(pod) as Pod).metadata?.name, "client");
+    assert.equal(code.trim(), "403", "only what its role allows");
+    await cluster.kubectl(["delete", "pod", "client"]);
+  },
 
-    async "a hostPort leads to the pod"({ cluster, host }) {
-      await apply(cluster, "open", {
-        image: agnhostImage,
-        args: ["netexec", "--http-port=8080"],
-        ports: [{ containerPort: 8080, hostPort: 18080 }],
-      });
-      await phase(cluster, "open", "Running");
-      await eventually(async () => {
-        const response = await fetch(`http://${host.address}:18080/hostname`);
-        assert.equal(await response.text(), "open");
-      });
-      await cluster.kubectl(["delete", "pod", "open"]);
-    },
+  async "a hostPort leads to the pod"({ cluster, host }) {
+    await apply(cluster, "open", {
+      image: agnhostImage,
+      args: ["netexec", "--http-port=8080"],
+      ports: [{ containerPort: 8080, hostPort: 18080 }],
+    });
+    await phase(cluster, "open", "Running");
+    await eventually(async () => {
+      const response = await fetch(`http://${host.address}:18080/hostname`);
+      assert.equal(await response.text(), "open");
+    });
+    await cluster.kubectl(["delete", "pod", "open"]);
+  },
 
-    async "a container over its memory limit is OOMKilled"({ cluster }) {
-      await apply(cluster, "hoarder", {
-        image,
-        command: ["sh", "-c", "tail -c 1000000000 /dev/zero"],
-        resources: { limits: { memory: "32Mi" } },
-      });
-      const pod = await phase(cluster, "hoarder", "Failed");
-      const ended = pod.status?.containerStatuses?.[0]?.state?.terminated;
-      assert.equal(ended?.reason, "OOMKilled");
-      assert.equal(ended.exitCode, 137);
-      await cluster.kubectl(["delete", "pod", "hoarder"]);
-    },
+  async "a container over its memory limit is OOMKilled"({ cluster }) {
+    await apply(cluster, "hoarder", {
+      image,
+      command: ["sh", "-c", "tail -c 1000000000 /dev/zero"],
+      resources: { limits: { memory: "32Mi" } },
+    });
+    const pod = await phase(cluster, "hoarder", "Failed");
+    const ended = pod.status?.containerStatuses?.[0]?.state?.terminated;
+    assert.equal(ended?.reason, "OOMKilled");
+    assert.equal(ended.exitCode, 137);
+    await cluster.kubectl(["delete", "pod", "hoarder"]);
+  },
 
-    async "a crashing container is restarted, then backed off"({ cluster }) {
-      await apply(cluster, "crash", {
-        image,
-        command: ["sh", "-c", "echo oh no >&2; exit 3"],
-      }, { restartPolicy: "Always" });
-      await eventually(async () => {
-        const pod = await get<Pod>(cluster, "pod/crash");
-        const [app] = pod.status?.containerStatuses ?? [];
-        assert.equal(app?.state?.waiting?.reason, "CrashLoopBackOff");
-        assert.equal(app.lastState?.terminated?.exitCode, 3);
-        assert.ok(app.restartCount >= 1);
-      });
-      assert.equal(
-        await cluster.kubectl(["logs", "crash", "--previous"]),
-        "oh no\n",
-      );
-      await cluster.kubectl(["delete", "pod", "crash"]);
-    },
+  async "a crashing container is restarted, then backed off"({ cluster }) {
+    await apply(cluster, "crash", {
+      image,
+      command: ["sh", "-c", "echo oh no >&2; exit 3"],
+    }, { restartPolicy: "Always" });
+    await eventually(async () => {
+      const pod = await get<Pod>(cluster, "pod/crash");
+      const [app] = pod.status?.containerStatuses ?? [];
+      assert.equal(app?.state?.waiting?.reason, "CrashLoopBackOff");
+      assert.equal(app.lastState?.terminated?.exitCode, 3);
+      assert.ok(app.restartCount >= 1);
+    });
+    assert.equal(
+      await cluster.kubectl(["logs", "crash", "--previous"]),
+      "oh no\n",
+    );
+    await cluster.kubectl(["delete", "pod", "crash"]);
+  },
 
-    async "an image that is not there and cannot be pulled is said so"(
-      { cluster, host },
-    ) {
-      // No resolver answers there; a registry that is not there is to be noticed at once.
-      await host.shell(`
+  async "an image that is not there and cannot be pulled is said so"(
+    { cluster, host },
+  ) {
+    // No resolver answers there; a registry that is not there is to be noticed at once.
+    await host.shell(`
         { cat /etc/hosts; echo 127.0.0.1 missing.invalid; } >/run/hosts
         mount --bind /run/hosts /etc/hosts`);
-      const reasons = {
-        Never: /^ErrImageNeverPull$/,
-        Always: /^(ErrImagePull|ImagePullBackOff)$/,
-      };
-      for (const [imagePullPolicy, reason] of Object.entries(reasons)) {
-        const name = `pull-${imagePullPolicy.toLowerCase()}`;
-        const container = { image: "missing.invalid/none:1", imagePullPolicy };
-        await apply(cluster, name, container);
-        await eventually(async () => {
-          const pod = await get<Pod>(cluster, `pod/${name}`);
-          const { waiting } = pod.status?.containerStatuses?.[0]?.state ?? {};
-          assert.match(`${waiting?.reason}`, reason);
-          assert.match(`${waiting?.message}`, /missing\.invalid\/none:1/);
-        });
-        await cluster.kubectl(["delete", "pod", name]);
-      }
-    },
-
-    async "what cannot be honoured is refused with the field's name"(
-      { cluster },
-    ) {
-      await apply(cluster, "probed", {
-        image,
-        command: ["sleep", "1000"],
-        securityContext: { procMount: "Unmasked" },
-      }, { hostUsers: false });
+    const reasons = {
+      Never: /^ErrImageNeverPull$/,
+      Always: /^(ErrImagePull|ImagePullBackOff)$/,
+    };
+    for (const [imagePullPolicy, reason] of Object.entries(reasons)) {
+      const name = `pull-${imagePullPolicy.toLowerCase()}`;
+      const container = { image: "missing.invalid/none:1", imagePullPolicy };
+      await apply(cluster, name, container);
       await eventually(async () => {
-        const text = await cluster.kubectl(["describe", "pod", "probed"]);
-        assert.match(text, /Warning +UnsupportedField .*procMount/);
+        const pod = await get<Pod>(cluster, `pod/${name}`);
+        const { waiting } = pod.status?.containerStatuses?.[0]?.state ?? {};
+        assert.match(`${waiting?.reason}`, reason);
+        assert.match(`${waiting?.message}`, /missing\.invalid\/none:1/);
       });
-      await cluster.kubectl(["delete", "pod", "probed"]);
-    },
+      await cluster.kubectl(["delete", "pod", name]);
+    }
+  },
 
-    async "a deleted pod has its grace time, and no more"({ cluster, host }) {
-      const trap = "trap 'echo bye >>/seen/log; exit 0' TERM; ";
-      const loop = "while :; do sleep 0.1; done";
-      await host.exec("mkdir", "-p", "/run/seen");
-      const seen = {
-        volumeMounts: [{ name: "seen", mountPath: "/seen" }],
-      };
-      const spec = {
-        terminationGracePeriodSeconds: 3,
-        volumes: [{ name: "seen", hostPath: { path: "/run/seen" } }],
-      };
-      const kinds = { polite: trap + loop, stubborn: `trap '' TERM; ${loop}` };
-      for (const [name, script] of Object.entries(kinds)) {
-        const command = ["sh", "-c", script];
-        await apply(cluster, name, { image, command, ...seen }, spec);
-        await phase(cluster, name, "Running");
-      }
-      const times = await Promise.all(
-        Object.keys(kinds).map(async (name) => {
-          const begun = performance.now();
-          await cluster.kubectl(["delete", "pod", name]);
-          return performance.now() - begun;
-        }),
-      );
-      const [polite = NaN, stubborn = NaN] = times;
-      assert.ok(polite < 2_900, `took ${polite} ms`);
-      assert.ok(stubborn > 2_900, `took ${stubborn} ms`);
-      assert.ok(stubborn < 10_000, `took ${stubborn} ms`);
-      assert.equal(await host.exec("cat", "/run/seen/log"), "bye\n");
-    },
-  };
+  async "what cannot be honoured is refused with the field's name"(
+    { cluster },
+  ) {
+    await apply(cluster, "probed", {
+      image,
+      command: ["sleep", "1000"],
+      securityContext: { procMount: "Unmasked" },
+    }, { hostUsers: false });
+    await eventually(async () => {
+      const text = await cluster.kubectl(["describe", "pod", "probed"]);
+      assert.match(text, /Warning +UnsupportedField .*procMount/);
+    });
+    await cluster.kubectl(["delete", "pod", "probed"]);
+  },
+
+  async "a deleted pod has its grace time, and no more"({ cluster, host }) {
+    const trap = "trap 'echo bye >>/seen/log; exit 0' TERM; ";
+    const loop = "while :; do sleep 0.1; done";
+    await host.exec("mkdir", "-p", "/run/seen");
+    const seen = {
+      volumeMounts: [{ name: "seen", mountPath: "/seen" }],
+    };
+    const spec = {
+      terminationGracePeriodSeconds: 3,
+      volumes: [{ name: "seen", hostPath: { path: "/run/seen" } }],
+    };
+    const kinds = { polite: trap + loop, stubborn: `trap '' TERM; ${loop}` };
+    for (const [name, script] of Object.entries(kinds)) {
+      const command = ["sh", "-c", script];
+      await apply(cluster, name, { image, command, ...seen }, spec);
+      await phase(cluster, name, "Running");
+    }
+    const times = await Promise.all(
+      Object.keys(kinds).map(async (name) => {
+        const begun = performance.now();
+        await cluster.kubectl(["delete", "pod", name]);
+        return performance.now() - begun;
+      }),
+    );
+    const [polite = NaN, stubborn = NaN] = times;
+    assert.ok(polite < 2_900, `took ${polite} ms`);
+    assert.ok(stubborn > 2_900, `took ${stubborn} ms`);
+    assert.ok(stubborn < 10_000, `took ${stubborn} ms`);
+    assert.equal(await host.exec("cat", "/run/seen/log"), "bye\n");
+  },
+};
 
 /** Comes last: the node is gone then. */
-const lastStep: typeof lifeSteps = {
+const lastStep: StageSteps = {
   async "farlet leave drains the node and leaves nothing behind"(
     { cluster, host, agent },
   ) {
@@ -339,14 +337,12 @@ Deno.test({
   ...needing(missing, "a host over SSH is a node"),
   fn: async (test) => {
     await using cluster = await startControlPlane({ controllers: true });
-    await using host = await startHost({ images: true });
-    await using agent = await SshAgent.open({ cluster, hosts: [host] });
-    const stage = { cluster, host, agent };
+    await using stage = await openStage(cluster);
     const steps = { ...lifeSteps, ...accessSteps, ...lastStep };
     for (const [claim, run] of Object.entries(steps)) {
       // A step builds on those before it.
       if (await test.step(claim, () => run(stage))) continue;
-      throw new Error(`The agent's log ends with:\n${agent.stderr}`);
+      throw new Error(`The agent's log ends with:\n${stage.agent.stderr}`);
     }
   },
 });

@@ -6,14 +6,12 @@ import { TaskGroup } from "../../async/task_group.ts";
 import { UnreachableError } from "../errors.ts";
 import { removeContainer } from "./create_container.ts";
 import type { EngineClient } from "./engine/engine_client.ts";
-import type { ExitReader } from "./exit_details.ts";
 import { podGarbage } from "./garbage.ts";
 import type { Host } from "./host.ts";
 import type { ImageCollector } from "./image_collector.ts";
 import type { Inventory } from "./inventory.ts";
 import type { PodFiles } from "./pod_files.ts";
 import type { Sandboxes } from "./sandboxes.ts";
-import type { Stopping } from "./stopping.ts";
 
 /** What is cleaned up, and with what. */
 export interface CollectorParts {
@@ -22,8 +20,6 @@ export interface CollectorParts {
   readonly inventory: Inventory;
   readonly files: PodFiles;
   readonly sandboxes: Sandboxes;
-  readonly stopping: Stopping;
-  readonly exits: ExitReader;
   readonly images: ImageCollector;
 }
 
@@ -74,12 +70,10 @@ export class Collector {
   }
 
   async #collectPod(uid: string, options: AbortOptions): Promise<void> {
-    const { engine, inventory, exits, stopping } = this.#parts;
+    const { engine, inventory } = this.#parts;
     const records = await inventory.pod(uid, options);
     for (const { id } of podGarbage(records)) {
       await removeContainer({ engine: engine(), inventory }, id, options);
-      exits.forget(id);
-      stopping.forget(id);
     }
   }
 

@@ -86,7 +86,7 @@ export async function removeContainer(
 }
 
 /** Whether a container was made from this body. */
-export function isFrom(
+function isFrom(
   { specHash }: Pick<ContainerRecord, "specHash">,
   body: CreateBody,
 ): boolean {

@@ -93,8 +93,10 @@ export class EngineLink {
 
   /** Looks for the engine until there is one. Never rejects. */
   async #look(signal: AbortSignal): Promise<void> {
-    const { host, socket, directory } = this.#options;
+    const { host, directory } = this.#options;
     for (let failures = 1; !signal.aborted; failures++) {
+      // Pods are in the engine that was found first: another one must not run them again.
+      const socket = this.#options.socket ?? this.#engine?.info.socket;
       try {
         const engine = await openEngine(host, {
           ...(socket === undefined ? {} : { socket }),

@@ -40,6 +40,7 @@ const podmanNotices = [20, 50, 100, 200, 400, 800];
 export class Inventory {
   readonly #engine: () => InventoryEngine;
   readonly #node: string;
+  readonly #forgotten: (id: string) => void;
   readonly #records = new Map<string, ContainerRecord>();
   /** The pods of containers that must be inspected, by the container's ID. */
   readonly #stale = new Map<string, string>();
@@ -50,13 +51,16 @@ export class Inventory {
   #followed = false;
 
   constructor(
-    { engine, node }: {
+    { engine, node, forgotten = () => {} }: {
       readonly engine: () => InventoryEngine;
       readonly node: string;
+      /** Told of each container that is no longer there. */
+      readonly forgotten?: (id: string) => void;
     },
   ) {
     this.#engine = engine;
     this.#node = node;
+    this.#forgotten = forgotten;
   }
 
   /** Yields the UIDs of all pods, then of those that may have changed. Ends on abort. */
@@ -139,6 +143,7 @@ export class Inventory {
     this.#records.delete(id);
     this.#stale.delete(id);
     this.#storedTurns.delete(id);
+    this.#forgotten(id);
     if (uid !== undefined) this.#feed.notify(uid);
   }
 

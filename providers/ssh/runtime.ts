@@ -76,7 +76,15 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
     this.#host = host;
     this.#engine = engine;
     this.#files = files;
-    this.#inventory = new Inventory({ engine, node: nodeName });
+    this.#inventory = new Inventory({
+      engine,
+      node: nodeName,
+      forgotten: (id) => {
+        this.#exits.forget(id);
+        this.#stopping.forget(id);
+        this.#sandboxes.forget(id);
+      },
+    });
     const inventory = this.#inventory;
     this.#stopping = new Stopping(engine, inventory);
     const wasKilled = (id: string) => this.#stopping.hasKilled(id);

@@ -114,7 +114,11 @@ export class Sandboxes {
     // Podman does not part from a sandbox while there are containers of it.
     await Promise.all(container.map(remove));
     await Promise.all([files.removePod(uid, options), ...sandbox.map(remove)]);
-    for (const { Id } of sandbox) this.#complete.delete(Id);
+  }
+
+  /** Lets go of what is known of a sandbox that is gone. */
+  forget(id: string): void {
+    this.#complete.delete(id);
   }
 
   /** Removes the files of a pod that has nothing else. */
