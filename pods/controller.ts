@@ -5,6 +5,7 @@ import { delay } from "../async/delay.ts";
 import { getLogger } from "../async/log.ts";
 import { TaskGroup } from "../async/task_group.ts";
 import { WorkQueue } from "../async/work_queue.ts";
+import { UnreachableError } from "../k8s/errors.ts";
 import type { Pod, PodStatus } from "../k8s/types.ts";
 import type { PodProvider } from "../providers/pod_provider.ts";
 import { LocalPods } from "./local_pods.ts";
@@ -37,6 +38,8 @@ export interface PodsContext {
 const log = getLogger("pods");
 const concurrency = 32;
 const syncBackoff: Backoff = { base: 1_000, cap: 60_000 };
+/** What an API server that is away has missed is told soon after its return. */
+const awayBackoff: Backoff = { base: 1_000, cap: 8_000 };
 /** A pod that will run within this time is not first published as Pending. */
 const settle = 100;
 
@@ -102,7 +105,9 @@ class PodController {
   async #sync(uid: string, options: AbortOptions): Promise<void> {
     try {
       await this.#syncPod(uid, options);
-      this.#failures.delete(uid);
+      // What works for one may work for all again.
+      if (!this.#failures.delete(uid)) return;
+      for (const other of this.#failures.keys()) this.#queue.add(other);
     } catch (error) {
       if (options.signal.aborted) return;
       this.#retry(uid, "Cannot sync pod with the API server", error);
@@ -278,7 +283,10 @@ class PodController {
     this.#failures.set(uid, failures);
     const pod = this.#tracked.get(uid)?.newest;
     log.warn(message, { ...(pod && podIdentity(pod)), failures, error });
-    this.#queue.add(uid, { after: backoffDelay(failures, syncBackoff) });
+    const backoff = error instanceof UnreachableError
+      ? awayBackoff
+      : syncBackoff;
+    this.#queue.add(uid, { after: backoffDelay(failures, backoff) });
   }
 }
 

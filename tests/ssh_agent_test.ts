@@ -16,6 +16,7 @@ const lifeSteps: StageSteps = {
       assert.equal(condition(node, "Ready"), "True KubeletReady");
       assert.equal(condition(node, "HostReachable"), "True Connected");
       assert.match(condition(node, "ApiServerReachable") ?? "", /^True /);
+      assert.deepEqual(node.spec?.taints ?? [], []);
       return node;
     });
     const { capacity = {}, nodeInfo } = node.status ?? {};
@@ -38,7 +39,6 @@ const lifeSteps: StageSteps = {
     const [, kibibytes = ""] = /MemTotal: +(\d+) kB/.exec(meminfo) ?? [];
     assert.equal(capacity["memory"], `${kibibytes}Ki`);
     assert.equal(capacity["pods"], "110");
-    assert.deepEqual(node.spec?.taints ?? [], []);
   },
 
   async "a pod has its volumes, environment, user, limits and init container"(

@@ -29,10 +29,8 @@ Deno.test({
   fn: async (test) => {
     await using cluster = await startControlPlane({ controllers: true });
     await using scope = new AsyncDisposableStack();
-    const only = Deno.env.get("ONLY");
     const plays = [];
     for (const { name, before, steps } of all) {
-      if (only && only !== name) continue;
       const stage = scope.use(await openStage(cluster, before));
       plays.push({ name, stage, steps });
     }
