@@ -34,7 +34,9 @@ export type {
   Refusal,
   ServerAddress,
 } from "./providers/provider.ts";
+export type * from "./providers/container_spec.ts";
 export type * from "./providers/runtime.ts";
+export type * from "./providers/samples.ts";
 export {
   type ConformanceOptions,
   testProvider,

@@ -1,6 +1,6 @@
 import { bytes, cpuMillis } from "../k8s/quantity.ts";
 import type { Container, Pod } from "../k8s/types.ts";
-import type { ContainerSpec } from "../providers/runtime.ts";
+import type { ContainerSpec } from "../providers/container_spec.ts";
 import type { NodeView } from "./field_ref.ts";
 import { optional } from "./optional.ts";
 import { oomScoreAdj } from "./quality_of_service.ts";

@@ -1,7 +1,8 @@
 import type { AbortOptions } from "../async/abort.ts";
 import type { Container } from "../k8s/types.ts";
 import type { ServerAddress } from "../providers/provider.ts";
-import type { ContainerSpec, LocalImage } from "../providers/runtime.ts";
+import type { ContainerSpec } from "../providers/container_spec.ts";
+import type { LocalImage } from "../providers/runtime.ts";
 import { containerResources } from "./container_resources.ts";
 import { expandCommand, resolveEnvironment } from "./environment.ts";
 import type { NodeView } from "./field_ref.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Container } from "../k8s/types.ts";
-import type { ContainerSpec } from "../providers/runtime.ts";
+import type { ContainerSpec } from "../providers/container_spec.ts";
 import { containerSpec, type StartContext } from "./container_start.ts";
 import { FileObjects } from "./file_objects.ts";
 import { desiredPod } from "./pod_spec.ts";

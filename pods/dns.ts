@@ -1,5 +1,5 @@
 import type { Pod } from "../k8s/types.ts";
-import type { DnsSettings } from "../providers/runtime.ts";
+import type { DnsSettings } from "../providers/container_spec.ts";
 import { podIdentity } from "./pod_spec.ts";
 
 /** The DNS of the cluster, as the node's configuration knows it. */

@@ -1,6 +1,6 @@
 import type { AbortOptions } from "../async/abort.ts";
 import type { Pod, Volume } from "../k8s/types.ts";
-import type { VolumeFile, VolumeSpec } from "../providers/runtime.ts";
+import type { VolumeFile, VolumeSpec } from "../providers/container_spec.ts";
 import type { DownwardView } from "./field_ref.ts";
 import {
   objectNotFound,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ConfigMap, Pod, Secret, Volume } from "../k8s/types.ts";
-import type { VolumeSpec } from "../providers/runtime.ts";
+import type { VolumeSpec } from "../providers/container_spec.ts";
 import { FileObjects } from "./file_objects.ts";
 import { filesVolume } from "./files_volume.ts";
 import type { ObjectSource } from "./objects.ts";

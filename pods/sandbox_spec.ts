@@ -1,5 +1,5 @@
 import type { Pod, Service } from "../k8s/types.ts";
-import type { PortMapping, SandboxSpec } from "../providers/runtime.ts";
+import type { PortMapping, SandboxSpec } from "../providers/container_spec.ts";
 import { type ClusterDns, podDns } from "./dns.ts";
 import { optional } from "./optional.ts";
 import { podIdentity } from "./pod_spec.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Pod, PodSpec, Service } from "../k8s/types.ts";
-import type { DnsSettings, SandboxSpec } from "../providers/runtime.ts";
+import type { DnsSettings, SandboxSpec } from "../providers/container_spec.ts";
 import { podDns } from "./dns.ts";
 import { sandboxSpec } from "./sandbox_spec.ts";
 

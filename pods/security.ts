@@ -1,6 +1,7 @@
 import type { Container, Pod, PodSpec } from "../k8s/types.ts";
 import { RuntimeError } from "../providers/errors.ts";
-import type { LocalImage, SecuritySettings } from "../providers/runtime.ts";
+import type { SecuritySettings } from "../providers/container_spec.ts";
+import type { LocalImage } from "../providers/runtime.ts";
 import { optional } from "./optional.ts";
 import type { DesiredContainer, DesiredPod } from "./pod_spec.ts";
 

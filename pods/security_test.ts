@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { Container, Pod, PodSpec } from "../k8s/types.ts";
 import { RuntimeError } from "../providers/errors.ts";
-import type { LocalImage, SecuritySettings } from "../providers/runtime.ts";
+import type { SecuritySettings } from "../providers/container_spec.ts";
+import type { LocalImage } from "../providers/runtime.ts";
 import { desiredPod } from "./pod_spec.ts";
 import { commonUser, securitySettings } from "./security.ts";
 

@@ -2,13 +2,15 @@ import { ChangeFeed } from "../async/change_feed.ts";
 import { UnreachableError } from "../providers/errors.ts";
 import { ProgramRuntime } from "../providers/program_runtime.ts";
 import type {
-  ContainerRef,
   ContainerSpec,
+  SandboxSpec,
+} from "../providers/container_spec.ts";
+import type {
+  ContainerRef,
   LocalImage,
   ObservedPod,
   PodIdentity,
   PullOptions,
-  SandboxSpec,
 } from "../providers/runtime.ts";
 
 type Options = { readonly signal: AbortSignal };

@@ -1,5 +1,5 @@
 import type { ConfigMap, Pod, Secret, Volume } from "../k8s/types.ts";
-import type { VolumeFile } from "../providers/runtime.ts";
+import type { VolumeFile } from "../providers/container_spec.ts";
 import { type DownwardView, fieldValue, resourceValue } from "./field_ref.ts";
 import { decodeBase64 } from "./object_content.ts";
 

@@ -3,7 +3,7 @@ import type { AbortOptions } from "../async/abort.ts";
 import { bytes } from "../k8s/quantity.ts";
 import type { Container, Pod, Volume } from "../k8s/types.ts";
 import { RuntimeError } from "../providers/errors.ts";
-import type { VolumeMount, VolumeSpec } from "../providers/runtime.ts";
+import type { VolumeMount, VolumeSpec } from "../providers/container_spec.ts";
 import { expand, valueOf } from "./expansion.ts";
 import { MountError } from "./mount_error.ts";
 import { optional } from "./optional.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { ConfigMap, Pod, Secret, Volume } from "../k8s/types.ts";
 import { RuntimeError } from "../providers/errors.ts";
-import type { VolumeSpec } from "../providers/runtime.ts";
+import type { VolumeSpec } from "../providers/container_spec.ts";
 import { FileObjects } from "./file_objects.ts";
 import { MountError } from "./mount_error.ts";
 import { resolveMounts, resolveVolumes } from "./volumes.ts";

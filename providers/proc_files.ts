@@ -1,4 +1,4 @@
-import type { InterfaceSample } from "./runtime.ts";
+import type { InterfaceSample } from "./samples.ts";
 
 /** `PRETTY_NAME` of an os-release file; empty when it has none. */
 export function osImage(osRelease: string): string {

@@ -2,9 +2,9 @@ import { RuntimeError } from "./errors.ts";
 import type {
   ContainerSpec,
   VolumeMount,
-  VolumeSample,
   VolumeSpec,
-} from "./runtime.ts";
+} from "./container_spec.ts";
+import type { VolumeSample } from "./samples.ts";
 
 /** The volumes of one pod, in memory. */
 export class ProgramVolumes {

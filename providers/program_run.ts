@@ -16,12 +16,8 @@ import {
   type ProgramSignal,
 } from "./program_process.ts";
 import { pump } from "./pump.ts";
-import type {
-  ContainerSpec,
-  Exit,
-  ProcessStreams,
-  TerminalSize,
-} from "./runtime.ts";
+import type { ContainerSpec } from "./container_spec.ts";
+import type { Exit, ProcessStreams, TerminalSize } from "./runtime.ts";
 
 /** What the programs of one pod share. */
 export interface ProgramPod {

@@ -6,10 +6,13 @@ import { ProgramVolumes } from "./program_files.ts";
 import type { Program } from "./program_host.ts";
 import { type ProgramPod, ProgramRun } from "./program_run.ts";
 import type {
+  ContainerSpec,
+  SandboxSpec,
+  VolumeSpec,
+} from "./container_spec.ts";
+import type {
   ContainerRef,
   ContainerRuntime,
-  ContainerSample,
-  ContainerSpec,
   LocalImage,
   LogOptions,
   ObservedContainer,
@@ -17,10 +20,8 @@ import type {
   PodIdentity,
   PortConnection,
   ProcessStreams,
-  RuntimeStats,
-  SandboxSpec,
-  VolumeSpec,
 } from "./runtime.ts";
+import type { ContainerSample, RuntimeStats } from "./samples.ts";
 
 interface Sandbox extends ProgramPod {
   readonly identity: PodIdentity;

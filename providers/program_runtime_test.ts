@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { runProgram } from "./memory/program.ts";
 import type { Program } from "./program_host.ts";
 import { ProgramRuntime } from "./program_runtime.ts";
-import type { ContainerSpec, TerminalSize } from "./runtime.ts";
+import type { ContainerSpec } from "./container_spec.ts";
+import type { TerminalSize } from "./runtime.ts";
 import { plainContainer, plainSandbox } from "./test_specs.ts";
 
 const options = { signal: AbortSignal.timeout(60_000) };

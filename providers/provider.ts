@@ -1,7 +1,8 @@
 import type { AbortOptions } from "../async/abort.ts";
 import type { NodeCondition, Pod } from "../k8s/types.ts";
 import type { PodProvider } from "./pod_provider.ts";
-import type { ContainerRuntime, InterfaceSample } from "./runtime.ts";
+import type { ContainerRuntime } from "./runtime.ts";
+import type { InterfaceSample } from "./samples.ts";
 
 /** What a node has and is, read live. */
 export interface NodeFacts {

@@ -6,9 +6,6 @@ import type {
 } from "./container_spec.ts";
 import type { RuntimeStats } from "./samples.ts";
 
-export type * from "./container_spec.ts";
-export type * from "./samples.ts";
-
 /** Why a container is not running yet, in the words kubectl shows (those of the kubelet). */
 export type WaitingReason =
   | "PodInitializing"

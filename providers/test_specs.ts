@@ -1,4 +1,5 @@
-import type { ContainerSpec, PodIdentity, SandboxSpec } from "./runtime.ts";
+import type { ContainerSpec, SandboxSpec } from "./container_spec.ts";
+import type { PodIdentity } from "./runtime.ts";
 
 /** A sandbox of which nothing is asked. */
 export function plainSandbox(identity: PodIdentity): SandboxSpec {

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import type { VolumeFile } from "./runtime.ts";
+import type { VolumeFile } from "./container_spec.ts";
 
 const dataLink = "..data";
 const newDataLink = "..data_tmp";

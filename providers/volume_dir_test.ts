@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
-import type { VolumeFile } from "./runtime.ts";
+import type { VolumeFile } from "./container_spec.ts";
 import { writeVolumeFiles } from "./volume_dir.ts";
 
 function file(path: string, text: string, mode = 0o644): VolumeFile {

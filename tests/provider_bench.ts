@@ -10,8 +10,8 @@ import type {
   LogOptions,
   PortConnection,
   ProcessStreams,
-  RuntimeStats,
 } from "../providers/runtime.ts";
+import type { RuntimeStats } from "../providers/samples.ts";
 
 /** What {@linkcode testProvider} tests: a provider, and a program that it can run. */
 export interface ProviderUnderTest extends AsyncDisposable {

@@ -1,5 +1,5 @@
 import type { MetricFamily, MetricSample } from "../../async/metric_text.ts";
-import type { InterfaceSample } from "../../providers/runtime.ts";
+import type { InterfaceSample } from "../../providers/samples.ts";
 
 /**
  * One thing as cAdvisor sees it: the node, a pod, or a container. What is not known of it is

@@ -4,7 +4,7 @@ import type {
   ContainerSample,
   NetworkSample,
   VolumeSample,
-} from "../../providers/runtime.ts";
+} from "../../providers/samples.ts";
 import type { CpuRate, Usage } from "./usage_sampler.ts";
 import { sum } from "./whole_number.ts";
 

@@ -1,7 +1,7 @@
 import { apiTime } from "../../k8s/time.ts";
 import type { Volume } from "../../k8s/types.ts";
 import type { FilesystemSample } from "../../providers/provider.ts";
-import type { VolumeSample } from "../../providers/runtime.ts";
+import type { VolumeSample } from "../../providers/samples.ts";
 import type { PodUsage } from "./pod_usage.ts";
 import type {
   ContainerStats,

@@ -1,7 +1,7 @@
 import { apiTime } from "../../k8s/time.ts";
 import type { Pod } from "../../k8s/types.ts";
 import type { FilesystemSample, NodeSample } from "../../providers/provider.ts";
-import type { InterfaceSample } from "../../providers/runtime.ts";
+import type { InterfaceSample } from "../../providers/samples.ts";
 import { fsStats, podStorage } from "./storage_stats.ts";
 import type {
   ContainerStats,

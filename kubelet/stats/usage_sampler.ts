@@ -5,7 +5,7 @@ import type {
   NetworkSample,
   RuntimeStats,
   VolumeSample,
-} from "../../providers/runtime.ts";
+} from "../../providers/samples.ts";
 import type { KubeletContext } from "../context.ts";
 import { ExpiringCache } from "../expiring_cache.ts";
 import { CpuHistory } from "./cpu_history.ts";

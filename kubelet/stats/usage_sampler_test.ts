@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ContainerSample, RuntimeStats } from "../../providers/runtime.ts";
+import type { ContainerSample, RuntimeStats } from "../../providers/samples.ts";
 import { UsageSampler } from "./usage_sampler.ts";
 
 /** A runtime with one container whose numbers a test sets, and a clock to go with it. */

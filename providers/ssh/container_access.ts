@@ -5,8 +5,8 @@ import type {
   LogOptions,
   PortConnection,
   ProcessStreams,
-  RuntimeStats,
 } from "../runtime.ts";
+import type { RuntimeStats } from "../samples.ts";
 import { attachToContainer } from "./attach.ts";
 import { ContainerLogs } from "./container_log.ts";
 import type { ContainerRecord } from "./container_record.ts";

@@ -1,4 +1,5 @@
-import type { ContainerSpec, PodIdentity } from "../runtime.ts";
+import type { ContainerSpec } from "../container_spec.ts";
+import type { PodIdentity } from "../runtime.ts";
 import type { ContainerRecord } from "./container_record.ts";
 import {
   type BindMount,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ContainerSpec, SecuritySettings } from "../runtime.ts";
+import type { ContainerSpec, SecuritySettings } from "../container_spec.ts";
 import {
   containerBody,
   type ContainerMaking,

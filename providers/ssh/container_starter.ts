@@ -1,6 +1,6 @@
 import type { AbortOptions } from "../../async/abort.ts";
 import { RuntimeError } from "../errors.ts";
-import type { ContainerSpec } from "../runtime.ts";
+import type { ContainerSpec } from "../container_spec.ts";
 import { containerBody, type ContainerMaking } from "./container_body.ts";
 import type { ContainerRecord } from "./container_record.ts";
 import type { LogConfig } from "./create_body.ts";

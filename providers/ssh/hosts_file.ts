@@ -1,4 +1,4 @@
-import type { HostAlias, SandboxSpec } from "../runtime.ts";
+import type { HostAlias, SandboxSpec } from "../container_spec.ts";
 
 /** Options for {@linkcode hostsFile}: what is not known before the sandbox is there. */
 export interface HostsFileOptions {

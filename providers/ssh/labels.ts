@@ -1,4 +1,5 @@
-import type { PodIdentity, SandboxSpec } from "../runtime.ts";
+import type { SandboxSpec } from "../container_spec.ts";
+import type { PodIdentity } from "../runtime.ts";
 
 /**
  * The labels by which a container on a host is known: the next agent finds all that it must know

@@ -1,4 +1,4 @@
-import type { VolumeSpec } from "../runtime.ts";
+import type { VolumeSpec } from "../container_spec.ts";
 
 /** A pod, and its directory on the host. */
 export interface PodPlace {

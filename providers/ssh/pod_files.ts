@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { AbortOptions } from "../../async/abort.ts";
-import type { VolumeMount, VolumeSpec } from "../runtime.ts";
+import type { VolumeMount, VolumeSpec } from "../container_spec.ts";
 import type { Bind } from "./container_body.ts";
 import type { Host } from "./host.ts";
 import {

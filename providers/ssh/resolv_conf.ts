@@ -1,4 +1,4 @@
-import type { DnsSettings } from "../runtime.ts";
+import type { DnsSettings } from "../container_spec.ts";
 
 /** The limits of the kubelet (and of musl and glibc): what is beyond them is left out. */
 const mostServers = 3;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DnsSettings } from "../runtime.ts";
+import type { DnsSettings } from "../container_spec.ts";
 import { parseResolvConf, resolvConf } from "./resolv_conf.ts";
 
 const nothing: DnsSettings = {

@@ -3,9 +3,13 @@ import { getLogger } from "../../async/log.ts";
 import { TaskGroup } from "../../async/task_group.ts";
 import { UnreachableError } from "../errors.ts";
 import type {
+  ContainerSpec,
+  SandboxSpec,
+  VolumeSpec,
+} from "../container_spec.ts";
+import type {
   ContainerRef,
   ContainerRuntime,
-  ContainerSpec,
   LocalImage,
   LogOptions,
   ObservedPod,
@@ -13,10 +17,8 @@ import type {
   PortConnection,
   ProcessStreams,
   PullOptions,
-  RuntimeStats,
-  SandboxSpec,
-  VolumeSpec,
 } from "../runtime.ts";
+import type { RuntimeStats } from "../samples.ts";
 import { SshAccess } from "./container_access.ts";
 import { Collector } from "./collector.ts";
 import { logConfig } from "./container_log.ts";

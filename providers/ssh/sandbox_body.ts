@@ -1,5 +1,5 @@
 import type { ServerAddress } from "../provider.ts";
-import type { PortMapping, SandboxSpec } from "../runtime.ts";
+import type { PortMapping, SandboxSpec } from "../container_spec.ts";
 import {
   relayCapabilities,
   relayCommand,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { SandboxSpec } from "../runtime.ts";
+import type { SandboxSpec } from "../container_spec.ts";
 import { containerRecord } from "./container_record.ts";
 import type { CreateBody } from "./create_body.ts";
 import { sandboxBody, type SandboxMaking } from "./sandbox_body.ts";

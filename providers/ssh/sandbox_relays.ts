@@ -1,5 +1,5 @@
 import type { AbortOptions } from "../../async/abort.ts";
-import type { SandboxSpec } from "../runtime.ts";
+import type { SandboxSpec } from "../container_spec.ts";
 import type { ApiTunnel } from "./api_tunnel.ts";
 import type { HostLayout } from "./host_layout.ts";
 import type { PodFiles } from "./pod_files.ts";

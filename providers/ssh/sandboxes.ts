@@ -1,7 +1,7 @@
 import type { AbortOptions } from "../../async/abort.ts";
 import { getLogger } from "../../async/log.ts";
 import { RuntimeError } from "../errors.ts";
-import type { SandboxSpec } from "../runtime.ts";
+import type { SandboxSpec } from "../container_spec.ts";
 import type { ContainerRecord } from "./container_record.ts";
 import type { LogConfig } from "./create_body.ts";
 import { removeContainer } from "./create_container.ts";

@@ -1,4 +1,4 @@
-import type { SecuritySettings } from "../runtime.ts";
+import type { SecuritySettings } from "../container_spec.ts";
 import type { EngineTraits, HostConfig } from "./create_body.ts";
 
 /** Where the kubelet looks for the profiles that pods name. */

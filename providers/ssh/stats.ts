@@ -4,7 +4,7 @@ import type {
   InterfaceSample,
   NetworkSample,
   RuntimeStats,
-} from "../runtime.ts";
+} from "../samples.ts";
 import type { ContainerRecord } from "./container_record.ts";
 import type { ContainerInspect } from "./engine/api_types.ts";
 import type { EngineClient } from "./engine/engine_client.ts";

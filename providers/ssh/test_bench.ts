@@ -8,13 +8,12 @@ import {
   type TestHost,
 } from "../../tests/ssh_hosts.ts";
 import { UnreachableError } from "../errors.ts";
+import type { ContainerSpec, SandboxSpec } from "../container_spec.ts";
 import type {
-  ContainerSpec,
   Exit,
   LogOptions,
   ObservedContainer,
   ObservedPod,
-  SandboxSpec,
 } from "../runtime.ts";
 import { openEngine } from "./engine/discover.ts";
 import type { EngineClient } from "./engine/engine_client.ts";

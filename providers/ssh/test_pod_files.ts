@@ -1,6 +1,6 @@
 /** What the tests of {@linkcode PodFiles} share. */
 import { needing } from "../../tests/needing.ts";
-import type { VolumeFile, VolumeMount, VolumeSpec } from "../runtime.ts";
+import type { VolumeFile, VolumeMount, VolumeSpec } from "../container_spec.ts";
 import { PodFiles } from "./pod_files.ts";
 import {
   type LocalHost,

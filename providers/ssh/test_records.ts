@@ -1,4 +1,4 @@
-import type { ContainerSpec, SandboxSpec } from "../runtime.ts";
+import type { ContainerSpec, SandboxSpec } from "../container_spec.ts";
 import type {
   ContainerRecord,
   InspectedContainer,

@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import type { VolumeFile, VolumeSpec } from "../runtime.ts";
+import type { VolumeFile, VolumeSpec } from "../container_spec.ts";
 import type { HostLayout } from "./host_layout.ts";
 import { tarBytes, type TarEntry } from "./tar.ts";
 

@@ -1,4 +1,4 @@
-import type { VolumeSpec } from "../runtime.ts";
+import type { VolumeSpec } from "../container_spec.ts";
 import type { HostLayout } from "./host_layout.ts";
 import type { PodPlace } from "./placed_volume.ts";
 import { volumeArchive } from "./volume_archive.ts";

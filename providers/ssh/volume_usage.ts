@@ -1,7 +1,7 @@
 import { abortable, type AbortOptions } from "../../async/abort.ts";
 import { Deadline } from "../../async/deadline.ts";
 import { getLogger } from "../../async/log.ts";
-import type { VolumeSample } from "../runtime.ts";
+import type { VolumeSample } from "../samples.ts";
 import type { Host } from "./host.ts";
 import { parseDf, readings } from "./host_readings.ts";
 import { runScript } from "./host_script.ts";

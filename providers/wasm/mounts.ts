@@ -1,6 +1,6 @@
 import { basename, join, posix } from "node:path";
 import { RuntimeError } from "../errors.ts";
-import type { ContainerSpec, VolumeMount } from "../runtime.ts";
+import type { ContainerSpec, VolumeMount } from "../container_spec.ts";
 import { errno, errnoOf } from "./errno.ts";
 import type { Preopen } from "./guest_spec.ts";
 import { OpenDirectory } from "./open_directory.ts";

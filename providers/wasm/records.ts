@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { getLogger } from "../../async/log.ts";
-import type { Exit, PodIdentity, VolumeSpec } from "../runtime.ts";
+import type { VolumeSpec } from "../container_spec.ts";
+import type { Exit, PodIdentity } from "../runtime.ts";
 import type { ProcessIdentity } from "./process_identity.ts";
 
 /** What `pod.json` says: the sandbox and its volumes. */

@@ -4,18 +4,20 @@ import { RuntimeError } from "../errors.ts";
 import { checkHostPath } from "../host_path.ts";
 import { readLogFile } from "../log_reader.ts";
 import type {
+  ContainerSpec,
+  SandboxSpec,
+  VolumeSpec,
+} from "../container_spec.ts";
+import type {
   ContainerRef,
   ContainerRuntime,
-  ContainerSpec,
   LocalImage,
   LogOptions,
   ObservedPod,
   PodIdentity,
   ProcessStreams,
-  RuntimeStats,
-  SandboxSpec,
-  VolumeSpec,
 } from "../runtime.ts";
+import type { RuntimeStats } from "../samples.ts";
 import { writeVolumeFiles } from "../volume_dir.ts";
 import { adoptPods, type Pod } from "./adoption.ts";
 import { ModuleStore, notPulled } from "./modules.ts";

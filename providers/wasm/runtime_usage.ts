@@ -1,6 +1,6 @@
 import type { AbortOptions } from "../../async/abort.ts";
 import { listLogs } from "../log_rotation.ts";
-import type { ContainerSample, RuntimeStats } from "../runtime.ts";
+import type { ContainerSample, RuntimeStats } from "../samples.ts";
 import type { Pod } from "./adoption.ts";
 import { processUsage } from "./process_identity.ts";
 import type { StateRecords } from "./records.ts";

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AbortOptions } from "../../async/abort.ts";
+import type { ContainerSpec } from "../container_spec.ts";
 import type {
   ContainerRef,
-  ContainerSpec,
   Exit,
   LogOptions,
   ObservedContainer,

@@ -2,7 +2,7 @@ import { statfs } from "node:fs/promises";
 import { abortable, type AbortOptions } from "../../async/abort.ts";
 import { Deadline } from "../../async/deadline.ts";
 import { getLogger } from "../../async/log.ts";
-import type { VolumeSample } from "../runtime.ts";
+import type { VolumeSample } from "../samples.ts";
 import { directoryUsage } from "./directory_usage.ts";
 
 /** A volume, and where it is on this machine. */
