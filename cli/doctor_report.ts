@@ -5,7 +5,7 @@ import type { Finding } from "../providers/ssh/doctor_finding.ts";
 import { targetName } from "../providers/ssh/transport/connect_error.ts";
 import { DialLimit } from "../providers/ssh/transport/dial_limit.ts";
 import type { SshTarget } from "../providers/ssh/transport/target.ts";
-import { type Colour, coloured } from "./output.ts";
+import { type Colour, coloured, printable } from "./output.ts";
 
 /** Options of {@linkcode reportHosts}. */
 export interface ReportOptions extends AbortOptions {
@@ -86,8 +86,8 @@ export function findingLines(
   const gap = " ".repeat(verdictWidth - verdict.length + 2);
   const name = check.padEnd(checkWidth + 2);
   const indent = " ".repeat(2 + verdictWidth + 2 + checkWidth + 2);
-  return `  ${word}${gap}${name}${found}\n` +
-    (remedy === undefined ? "" : `${indent}remedy: ${remedy}\n`);
+  return `  ${word}${gap}${name}${printable(found)}\n` +
+    (remedy === undefined ? "" : `${indent}remedy: ${printable(remedy)}\n`);
 }
 
 function conclusion({ host, findings, usable }: HostReport): string {

@@ -6,7 +6,7 @@ import type { AgentConfig } from "../config_schema.ts";
 import type { NodeConfig } from "../config_node.ts";
 import type { Environment } from "../config_settings.ts";
 import type { NodeFacts, Provider } from "../providers/provider.ts";
-import { print, printError } from "./output.ts";
+import { print, printable, printError } from "./output.ts";
 import type { Prompts } from "./prompts.ts";
 import { runAgent } from "./run_agent.ts";
 import { Table } from "./table.ts";
@@ -46,10 +46,10 @@ export async function joinHosts(
       const findings = await Promise.all(
         nodes.map((node) => survey(node, { prompts, signal })),
       );
-      print(new Table().format([headers, ...findings.map(row)]));
+      print(printable(new Table().format([headers, ...findings.map(row)])));
       const unusable = findings.filter(({ facts }) => facts === undefined);
       for (const { node, problem } of unusable) {
-        printError(`${node.name}: ${problem}\n`);
+        printError(printable(`${node.name}: ${problem}\n`));
       }
       const usable = findings.filter(({ facts }) => facts !== undefined);
       if (unusable.length > 0 && !(keepGoing && usable.length > 0)) {

@@ -25,6 +25,11 @@ export function coloured(text: string, colour: Colour): string {
   return `\x1b[${colour}m${text}\x1b[0m`;
 }
 
+/** Text of a host without what would control a terminal; lines stay lines. */
+export function printable(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n]/gu, "\ufffd");
+}
+
 /** A reader that went away, such as `head`, is no failure: the rest is for nobody. */
 function write(
   stream: { writeSync(bytes: Uint8Array): number },

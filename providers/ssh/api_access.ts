@@ -58,7 +58,7 @@ export class ApiAccess implements ConditionSource {
 
   /** Finds the way and keeps it open, until aborted. */
   async run({ signal }: AbortOptions): Promise<void> {
-    const way = await this.#decide({ signal });
+    const way = this.#way ?? await this.#decide({ signal });
     this.#way = way;
     this.#decided.resolve(way);
     this.#feed.notify("condition");

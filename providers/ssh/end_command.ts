@@ -14,7 +14,7 @@ const log = getLogger("ssh");
 export interface StrayCommand {
   readonly engine: Pick<
     EngineClient,
-    "execCreate" | "execStart" | "execInspect"
+    "execCreate" | "execStart" | "execInspect" | "inspectContainer"
   >;
   readonly host: Host;
   readonly container: string;
@@ -25,11 +25,24 @@ export interface StrayCommand {
  * Kills the process of the ID `$1` and all of its session: engines start a command in a session of
  * its own, whose leader may be gone (crun's is). When the user may not, prints the ID that the
  * process has in its own container.
+ *
+ * Hosts use IDs again, and engines learn late that a process is gone: nothing is killed that is not
+ * in the container `$2`, whose own process is `$3`. Its cgroup tells, or, of a rootless engine
+ * without cgroups, its mounts.
  */
-const killScript = `
-stat=$(cat "/proc/$1/stat" 2>/dev/null) || exit 0
+export const killScript = `
+container=$2 own=$3
+[ -n "$container" ] || exit 0
+mounts() { readlink "/proc/$1/ns/mnt" || echo "none of $1"; }
+contained() {
+  case $(cat "/proc/$1/cgroup") in *"$container"*) return 0 ;; esac
+  [ "$(mounts "$1")" = "$(mounts "$own")" ] && [ "$(mounts "$1")" != "$(mounts self)" ]
+}
+exec 2>/dev/null
+stat=$(cat "/proc/$1/stat") || exit 0
+contained "$1" || exit 0
 session=$(set -- \${stat##*) }; echo "$4")
-if ! kill -KILL "$1" 2>/dev/null; then
+if ! kill -KILL "$1"; then
   [ -d "/proc/$1" ] || exit 0
   sed -n 's/^NSpid:.*[[:space:]]//p' "/proc/$1/status"
   exit 0
@@ -40,8 +53,9 @@ for each in /proc/[0-9]*/stat; do
   set -- \${stat##*) }
   [ "$4" = "$session" ] || continue
   each=\${each%/stat}
-  kill -KILL "\${each#/proc/}"
-done 2>/dev/null
+  each=\${each#/proc/}
+  if contained "$each"; then kill -KILL "$each"; fi
+done
 exit 0
 `;
 
@@ -58,7 +72,10 @@ export async function endCommand(stray: StrayCommand): Promise<void> {
       if (state === undefined) return;
       const { Running: running = false, Pid: pid = 0, ExitCode: code } = state;
       if (pid > 0 && running) {
-        const { stdout } = await host.run(killScript, [String(pid)], deadline);
+        const inspect = await engine.inspectContainer(container, deadline);
+        const own = String(inspect?.State.Pid ?? 0);
+        const args = [String(pid), container, own];
+        const { stdout } = await host.run(killScript, args, deadline);
         const inside = stdout.trim();
         if (inside !== "") await killInside(stray, inside, deadline);
         return;

@@ -37,6 +37,9 @@ const retry: Backoff = { base: 200, cap: 10_000 };
 const goodStream = 30_000;
 /** What happens between a list and the first event is found by listing once more. */
 const secondList = 1_000;
+/** So many events are taken at once, then others get their turn: an engine may tell without end. */
+const burst = 500;
+const burstPause = 50;
 /** How often the engine is asked for what its events may have left out. */
 const relistPeriod = 60_000;
 
@@ -75,9 +78,11 @@ export async function followEngine(
     group.spawn(async (signal) => {
       const from = since === undefined ? {} : { since };
       const options = { ...from, labels: ofNode(node), signal };
+      let taken = 0;
       for await (const event of engine().events(options)) {
         since = Math.max(since ?? 0, event.timeNano);
         takeEvent(inventory, event);
+        if (++taken % burst === 0) await delay(burstPause, { signal });
       }
       throw new Error("The engine ended its stream of events");
     });

@@ -13,7 +13,11 @@ import { connectProcess } from "./process_connection.ts";
 /** What of an engine commands in containers need. */
 export type ExecEngine = Pick<
   EngineClient,
-  "execCreate" | "execStart" | "execInspect" | "execResize"
+  | "execCreate"
+  | "execStart"
+  | "execInspect"
+  | "execResize"
+  | "inspectContainer"
 >;
 
 /** The code of a process that SIGKILL ended, as those of a container that was removed. */

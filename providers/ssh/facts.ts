@@ -147,7 +147,7 @@ function kubernetesArch(
   }
   if (/^arm/.test(machine)) return "arm";
   if (/^i[3-6]86$/.test(machine)) return "386";
-  return machine;
+  return labelValue(machine);
 }
 
 /** Arguments: farlet's directory, which need not be there, and the engine's (or nothing). */

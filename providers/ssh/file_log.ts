@@ -6,6 +6,8 @@ import { LogSession } from "./log_session.ts";
 import { lastLines, type LogStart, notLongBefore } from "./log_start.ts";
 
 const newline = 0x0a;
+/** Bytes; conmon writes what it has read at once, 8 KiB. */
+const longestRecord = 1024 * 1024;
 
 /** The file of a container's log on a host, in the CRI format. */
 export interface LogFilePlace {
@@ -106,6 +108,9 @@ export class WholeRecords {
     const fresh = chunk.subarray(skipped);
     const end = fresh.lastIndexOf(newline) + 1;
     if (end === 0) {
+      if (this.#rest.length > longestRecord) {
+        throw new RangeError("Cannot read the log: a line of it has no end");
+      }
       this.#rest = joined(this.#rest, fresh);
       return new Uint8Array();
     }

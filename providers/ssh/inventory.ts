@@ -28,6 +28,14 @@ export interface ListedContainer {
   readonly Labels?: Labels | null | undefined;
 }
 
+/**
+ * More containers than a node can have: an engine that tells of as many is broken, and must not take
+ * the time and memory of the other nodes.
+ */
+const mostContainers = 10_000;
+/** Containers that nobody has looked at yet. Of more, the next list tells. */
+const mostUnknown = 1_000;
+
 /** Milliseconds to wait, one after the other. */
 const podmanNotices = [20, 50, 100, 200, 400, 800];
 
@@ -112,6 +120,11 @@ export class Inventory {
       ...options,
       labels: ofNode(this.#node),
     });
+    if (listed.length > mostContainers) {
+      throw new RangeError(
+        `Cannot keep track of more than ${mostContainers} containers of node "${this.#node}"`,
+      );
+    }
     const ids = new Set(listed.map(({ Id }) => Id));
     for (const id of before) if (!ids.has(id)) this.forget(id);
     for (const { Id, State = "", Labels } of listed) {
@@ -133,7 +146,9 @@ export class Inventory {
 
   /** A container with these labels may have changed. */
   changed(id: string, labels: Labels): void {
-    const uid = this.#records.get(id)?.pod.uid ?? identityOf(labels)?.pod.uid;
+    const known = this.#records.get(id);
+    if (known === undefined && this.#stale.size >= mostUnknown) return;
+    const uid = known?.pod.uid ?? identityOf(labels)?.pod.uid;
     if (uid !== undefined) this.#touch(id, uid);
   }
 

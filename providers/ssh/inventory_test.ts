@@ -74,6 +74,21 @@ Deno.test("Inventory asks the engine each time while nobody tells it of changes"
   assert.deepEqual(engine.questions(), ["list", "web-0"]);
 });
 
+Deno.test("Inventory keeps its bounds with an engine that tells without end", async () => {
+  const { engine, inventory } = await followed();
+  const { Config: { Labels = {} } } = inspected(running);
+  for (let i = 0; i < 5_000; i++) inventory.changed(`made-up-${i}`, Labels);
+  inventory.changed("web-0", Labels);
+  await inventory.pod("uid-1", options);
+  const asked = engine.questions();
+  assert.ok(asked.length <= 1_001, `${asked.length} questions`);
+  assert.ok(asked.includes("web-0"));
+  for (let i = 0; i < 10_001; i++) {
+    engine.put({ ...inspected(running), Id: `made-up-${i}` });
+  }
+  await assert.rejects(inventory.relist(options), /more than 10000 containers/);
+});
+
 Deno.test("Inventory asks nothing of a pod that did not change, and only for what did", async () => {
   const { engine, inventory } = await followed();
   assert.equal((await inventory.pod("uid-1", options)).length, 2);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { PodFiles } from "./pod_files.ts";
 import {
   file,
   type FilesStage,
@@ -71,6 +72,28 @@ forEachKind("follows links that stay in a volume", async (stage) => {
   }
   const made = await source(stage, "work", "near/new");
   await host.root('touch "$1/x"; [ -e "$2/a/b/new/x" ]', made, volume);
+});
+
+forEachKind("takes no part of a name for another source", async (stage) => {
+  const { host, files } = stage;
+  const { volume, outside } = await prepare(stage);
+  await host.root(
+    `cd "$1"; mkdir -p "a
+$2" own; ln -s "a
+$2" link`,
+    volume,
+    outside,
+  );
+  await giveAway(stage, volume);
+  const mounts = [mountOf("work", "link"), mountOf("work", "own")];
+  const sources = await files.binds(uid, mounts, { signal }).then(
+    (binds) => binds.map((bind) => bind.source),
+    (error): readonly string[] => {
+      assert.match(String(error), /its name has a line feed/);
+      return [];
+    },
+  );
+  assert.ok(!sources.includes(outside));
 });
 
 forEachKind("holds on to what it resolved", async (stage) => {
@@ -192,6 +215,19 @@ forEachKind("removes what is in use, and keeps what is open", async (stage) => {
   await busy;
   assert.deepEqual(await namesIn(outside), ["dir", "file"]);
 }, isRoot);
+
+forEachKind(
+  "stays away from where mounts have other names",
+  async ({ host }) => {
+    await host.root('mkdir "$1/a b"; ln -s "a b" "$1/link"', host.home);
+    const root = `${host.home}/link`;
+    await assert.rejects(
+      new PodFiles(host, { node: "node-1", root }).layout({ signal }),
+      /the root has unusual characters: .*\/a b/,
+    );
+  },
+  isRoot,
+);
 
 forEachKind("keeps its directories from everybody else", async (stage) => {
   const { host, files, pod } = stage;

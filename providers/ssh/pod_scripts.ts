@@ -15,9 +15,14 @@ if [ -z "$root" ]; then
   fi
 fi
 case $root in /?*) ;; *) complain "the root is not an absolute path: $root" ;; esac
-case $root in *[!-A-Za-z0-9/._@+,=]*) complain "the root has unusual characters: $root" ;; esac
+# The kernel writes others differently where it says what is mounted: what is below would be deleted.
+check_root() {
+  case $root in *[!-A-Za-z0-9/._@+,=]*) complain "the root has unusual characters: $root" ;; esac
+}
+check_root
 mkdir -p "$root/$node/pods"
 root=$(readlink -f "$root")
+check_root
 chmod 0700 "$root" "$root/$node" "$root/$node/pods"
 label "$root/$node/pods"
 if command -v flock >/dev/null 2>&1; then exec 8>"$root/$node/lock" && flock 8; fi

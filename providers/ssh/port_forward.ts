@@ -13,7 +13,7 @@ import { notRunning } from "./not_running.ts";
 /** What of an engine connections to ports need. */
 export type PortEngine = Pick<
   EngineClient,
-  "execCreate" | "execStart" | "execInspect"
+  "execCreate" | "execStart" | "execInspect" | "inspectContainer"
 >;
 
 /**

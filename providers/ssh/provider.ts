@@ -17,6 +17,7 @@ import { EngineLink } from "./engine_link.ts";
 import { hostNodeFacts } from "./facts.ts";
 import type { Host } from "./host.ts";
 import { readHostStats } from "./host_stats.ts";
+import { keepRunning, type LastingTask } from "./keep_running.ts";
 import { PauseImage } from "./pause_image.ts";
 import { PodFiles } from "./pod_files.ts";
 import { sshRefusals } from "./refusals.ts";
@@ -99,8 +100,14 @@ export class SshProvider implements AsyncDisposable {
         ? {}
         : { tunnel: (options) => access.tunnel(options) }),
     }, { signal: tasks.signal });
-    tasks.spawn((signal) => link.run({ signal }));
-    if (access !== undefined) tasks.spawn((signal) => access.run({ signal }));
+    const keep = (task: string, run: LastingTask["run"]) =>
+      tasks.spawn((signal) =>
+        keepRunning({ host: host.name, task, run }, { signal })
+      );
+    keep("find the engine", (options) => link.run(options));
+    if (access !== undefined) {
+      keep("reach the API server", (options) => access.run(options));
+    }
     return new SshProvider(options, { link, files, access, runtime, tasks });
   }
 

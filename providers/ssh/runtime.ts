@@ -30,6 +30,7 @@ import type { Host } from "./host.ts";
 import { findImage, pullImage } from "./engine/images.ts";
 import { Inventory } from "./inventory.ts";
 import { ImageCollector } from "./image_collector.ts";
+import { keepRunning, type LastingTask } from "./keep_running.ts";
 import { observePod } from "./observe.ts";
 import { OomProtection } from "./oom_protection.ts";
 import type { PauseImage } from "./pause_image.ts";
@@ -117,10 +118,12 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
       images: this.#images,
     });
     this.#tasks = new TaskGroup(signal);
-    this.#tasks.spawn((signal) =>
-      followEngine({ host, engine, inventory, node: nodeName }, { signal })
+    const node = nodeName;
+    this.#keep(
+      "follow the engine",
+      (options) => followEngine({ host, engine, inventory, node }, options),
     );
-    this.#tasks.spawn((signal) => this.#collector.run({ signal }));
+    this.#keep("clean up", (options) => this.#collector.run(options));
     this.#tasks.spawn((signal) => this.#prepare(pauseImage, { signal }));
   }
 
@@ -248,6 +251,11 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
   async stats(options: AbortOptions): Promise<RuntimeStats> {
     this.#mustReach();
     return await this.#access.stats(options);
+  }
+
+  #keep(task: string, run: LastingTask["run"]): void {
+    const host = this.#host.name;
+    this.#tasks.spawn((signal) => keepRunning({ host, task, run }, { signal }));
   }
 
   /** Has at hand what the first pod will need; whatever fails here fails there again. */

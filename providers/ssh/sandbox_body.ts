@@ -77,7 +77,8 @@ export function sandboxBody(
       ...(onHost ? {} : { PortBindings: portBindings(sandbox.ports) }),
       ...(relay === undefined
         ? {}
-        : { Binds: [`${relay.directory}:${relayDirectory}:rw`] }),
+        // Who gets into it must not put another socket there: it is that of all pods.
+        : { Binds: [`${relay.directory}:${relayDirectory}:ro`] }),
       ...(Object.keys(sandbox.sysctls).length === 0
         ? {}
         : { Sysctls: sandbox.sysctls }),

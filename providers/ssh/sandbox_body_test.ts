@@ -79,7 +79,7 @@ Deno.test("sandboxBody() relays what is sent to the API server's address, with t
   });
   assert.deepEqual(Cmd, ["relay", "10.96.0.1:443", "/run/farlet/api.sock"]);
   assert.ok(HostConfig.CapAdd?.includes("NET_ADMIN"));
-  assert.deepEqual(HostConfig.Binds, ["/run/farlet/1:/run/farlet:rw"]);
+  assert.deepEqual(HostConfig.Binds, ["/run/farlet/1:/run/farlet:ro"]);
 });
 
 Deno.test("sandboxBody() tells its record what containers must know of it", () => {

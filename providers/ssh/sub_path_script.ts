@@ -80,6 +80,9 @@ while [ $# -gt 0 ]; do
       mount_at "$held" >&2
       printf '%s\\n' "$place"
     else
+      # What comes after it would be taken for the source of the next one.
+      case $real in *"
+"*) refuse "its name has a line feed" ;; esac
       printf '%s\\n' "$real"
     fi
   )

@@ -41,7 +41,7 @@ export interface EngineApiOptions {
 
 /** The kubelet's `runtimeRequestTimeout`. */
 const answerTime = 120_000;
-const maxAnswerBytes = 64 * 1024 * 1024;
+const maxAnswerBytes = 16 * 1024 * 1024;
 const maxErrorBytes = 64 * 1024;
 
 /**

@@ -78,6 +78,18 @@ Deno.test("HttpClient.request() skips 100 Continue, and needs no body after 204 
   http.closeIdle();
 });
 
+Deno.test("HttpClient.request() gives up on an answer that does not begin", async () => {
+  await using server = new RawServer(async (connection) => {
+    await connection.request();
+    for (;;) await connection.write("HTTP/1.1 100 Continue\r\n\r\n");
+  });
+  const http = new HttpClient(server);
+  await assert.rejects(
+    http.request(get, { signal: signal() }),
+    /it does not begin/,
+  );
+});
+
 /** Ends each connection on its second request without an answer. */
 async function forgetful(
   connection: Parameters<ConstructorParameters<typeof RawServer>[0]>[0],

@@ -37,6 +37,7 @@ export class ConnectionLostError extends Error {
 }
 
 const encoder = new TextEncoder();
+const mostInterim = 100;
 
 /** One connection to a server, for one request after the other. */
 export class HttpConnection {
@@ -99,13 +100,14 @@ export class HttpConnection {
 
   /** Undefined when the connection ends before there is an answer. */
   async readHead(): Promise<ResponseHead | undefined> {
-    for (;;) {
+    for (let i = 0; i < mostInterim; i++) {
       const head = await readResponseHead(this.#input);
       // 100 Continue and the like come before the answer.
       if (head === undefined || head.status >= 200 || head.status === 101) {
         return head;
       }
     }
+    throw new Error("Cannot read the answer: it does not begin");
   }
 
   /** The body of the answer whose head was read last. */

@@ -17,6 +17,9 @@ export interface PullRequest {
   readonly onProgress?: (progress: PullProgress) => void;
 }
 
+/** Images have 127 at most; an engine that tells of more without end must not fill the memory. */
+const mostLayers = 1_000;
+
 /** A line of the answer to what takes long. */
 const message = z.looseObject({
   id: z.string().nullish(),
@@ -55,7 +58,7 @@ export async function pullOnce(
   const layers = new Map<string, PullProgress>();
   for await (const line of messages(body, what)) {
     const layer = layerProgress(line, layers);
-    if (layer === undefined) continue;
+    if (layer === undefined || layers.size > mostLayers) continue;
     layers.set(layer.id, layer);
     onProgress?.(sum(layers.values()));
   }
