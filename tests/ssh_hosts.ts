@@ -96,9 +96,19 @@ export class TestHost implements AsyncDisposable {
     await this.#do("heal");
   }
 
-  /** Kills everything on it and starts it again with the same keys, address and disk. */
+  /**
+   * Kills everything on it and starts it again with the same keys, address and disk. Names and links
+   * of its network may be in use for a moment longer: then it is tried again.
+   */
   async reboot(): Promise<void> {
-    await this.#do("reboot");
+    for (let tries = 1;; tries++) {
+      try {
+        await this.#do("reboot");
+        return;
+      } catch (error) {
+        if (tries === 3) throw error;
+      }
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -76,9 +76,9 @@ Deno.test("Inventory asks the engine each time while nobody tells it of changes"
 
 Deno.test("Inventory keeps its bounds with an engine that tells without end", async () => {
   const { engine, inventory } = await followed();
-  const { Config: { Labels = {} } } = inspected(running);
-  for (let i = 0; i < 5_000; i++) inventory.changed(`made-up-${i}`, Labels);
-  inventory.changed("web-0", Labels);
+  const labels = inspected(running).Config.Labels ?? {};
+  for (let i = 0; i < 5_000; i++) inventory.changed(`made-up-${i}`, labels);
+  inventory.changed("web-0", labels);
   await inventory.pod("uid-1", options);
   const asked = engine.questions();
   assert.ok(asked.length <= 1_001, `${asked.length} questions`);
