@@ -1,8 +1,8 @@
 import {
   type ContainerIdentity,
-  identityOf,
   label,
   type Labels,
+  ownerOf,
   type SharedTraits,
   sharedTraits,
 } from "./labels.ts";
@@ -10,6 +10,7 @@ import {
 /** What of an engine's answer to an inspection is looked at. */
 export interface InspectedContainer {
   readonly Id: string;
+  readonly Name?: string | undefined;
   readonly Created?: string | undefined;
   readonly State: {
     readonly Status?: string | undefined;
@@ -77,12 +78,12 @@ export interface ContainerRecord extends ContainerIdentity {
 
 /** The record of a container; undefined for one that farlet did not make. */
 export function containerRecord(
-  { Id, Created, State, Config, HostConfig, NetworkSettings }:
+  { Id, Name = "", Created, State, Config, HostConfig, NetworkSettings }:
     InspectedContainer,
   now: Date,
 ): ContainerRecord | undefined {
   const labels = Config.Labels ?? {};
-  const identity = identityOf(labels);
+  const identity = ownerOf(labels, [Name]);
   if (identity === undefined) return undefined;
   return {
     ...identity,

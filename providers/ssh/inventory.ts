@@ -7,7 +7,7 @@ import {
   containerRecord,
   type InspectedContainer,
 } from "./container_record.ts";
-import { identityOf, type Labels, ofNode } from "./labels.ts";
+import { identityOf, type Labels, ofNode, ownerOf } from "./labels.ts";
 
 /** What the inventory asks of an engine. */
 export interface InventoryEngine {
@@ -24,6 +24,7 @@ export interface InventoryEngine {
 /** What of an engine's list is looked at. */
 export interface ListedContainer {
   readonly Id: string;
+  readonly Names?: readonly string[] | undefined;
   readonly State?: string | undefined;
   readonly Labels?: Labels | null | undefined;
 }
@@ -127,8 +128,8 @@ export class Inventory {
     }
     const ids = new Set(listed.map(({ Id }) => Id));
     for (const id of before) if (!ids.has(id)) this.forget(id);
-    for (const { Id, State = "", Labels } of listed) {
-      const identity = identityOf(Labels ?? {});
+    for (const { Id, Names, State = "", Labels } of listed) {
+      const identity = ownerOf(Labels ?? {}, Names ?? []);
       if (identity?.node !== this.#node) continue;
       const known = this.#records.get(Id)?.state.kind;
       if (known === undefined || !agrees(known, State)) {

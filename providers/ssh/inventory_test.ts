@@ -30,8 +30,9 @@ class Engine {
   listContainers(): Promise<readonly ListedContainer[]> {
     this.asked.push("list");
     return Promise.resolve(
-      [...this.has.values()].map(({ Id, State, Config }) => ({
+      [...this.has.values()].map(({ Id, Name = "", State, Config }) => ({
         Id,
+        Names: [Name],
         State: State.Status,
         Labels: Config.Labels,
       })),
@@ -72,6 +73,21 @@ Deno.test("Inventory asks the engine each time while nobody tells it of changes"
   const [second] = await inventory.pod("uid-1", options);
   assert.equal(second?.state.kind, "exited");
   assert.deepEqual(engine.questions(), ["list", "web-0"]);
+});
+
+Deno.test("Inventory leaves alone what somebody runs from an image of a container", async () => {
+  const { engine, inventory } = await followed();
+  const copy = { Id: "copy", Name: "/mine" };
+  engine.put(inspected(running, copy));
+  await inventory.relist(options);
+  inventory.changed("copy", inspected(running).Config.Labels ?? {});
+  const found = await inventory.pod("uid-1", options);
+  assert.deepEqual(found.map(({ id }) => id), ["sandbox-0", "web-0"]);
+  engine.put(
+    inspected(running, { Id: "again", Name: "/farlet_uid-1_web_0_a" }),
+  );
+  await inventory.relist(options);
+  assert.equal((await inventory.pod("uid-1", options)).length, 3);
 });
 
 Deno.test("Inventory keeps its bounds with an engine that tells without end", async () => {

@@ -141,3 +141,19 @@ export function engineName(
   const name = kind === "sandbox" ? "POD" : container;
   return `farlet_${pod.uid}_${name}_${attempt}`;
 }
+
+/**
+ * Whose a container is by its labels, if its name is one that farlet gives to such a run: an image
+ * that somebody made of a container has its labels, and what is run from that image is theirs.
+ */
+export function ownerOf(
+  labels: Labels,
+  names: readonly string[],
+): ContainerIdentity | undefined {
+  const identity = identityOf(labels);
+  if (identity === undefined) return undefined;
+  const own = engineName(identity);
+  const isOwn = names.map((name) => name.replace(/^\//, ""))
+    .some((name) => name === own || name.startsWith(`${own}_`));
+  return isOwn ? identity : undefined;
+}

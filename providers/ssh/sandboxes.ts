@@ -8,7 +8,7 @@ import { removeContainer } from "./create_container.ts";
 import type { EngineClient } from "./engine/engine_client.ts";
 import { hostsFile } from "./hosts_file.ts";
 import type { Inventory } from "./inventory.ts";
-import { engineName, label, ofNode } from "./labels.ts";
+import { engineName, label, ofNode, ownerOf } from "./labels.ts";
 import { newestSandbox } from "./observe.ts";
 import type { OomProtection } from "./oom_protection.ts";
 import type { PauseImage } from "./pause_image.ts";
@@ -108,8 +108,7 @@ export class Sandboxes {
       removeContainer(maker, Id, options);
     const { sandbox = [], container = [] } = Object.groupBy(
       found,
-      ({ Labels }) =>
-        Labels?.[label.kind] === "sandbox" ? "sandbox" : "container",
+      ({ Labels, Names = [] }) => ownerOf(Labels, Names)?.kind ?? "foreign",
     );
     // Podman does not part from a sandbox while there are containers of it.
     await Promise.all(container.map(remove));

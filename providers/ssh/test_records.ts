@@ -4,7 +4,7 @@ import type {
   InspectedContainer,
   RecordState,
 } from "./container_record.ts";
-import { identityLabels, sharedLabels } from "./labels.ts";
+import { engineName, identityLabels, sharedLabels } from "./labels.ts";
 
 /** The pod of the records here. */
 export const pod = { uid: "uid-1", namespace: "default", name: "web-0" };
@@ -127,6 +127,7 @@ export function inspected(
 ): InspectedContainer {
   return {
     Id: record.id,
+    Name: `/${engineName(record)}`,
     Created: "2026-11-23T10:00:00.5Z",
     State,
     Config: {
