@@ -1,4 +1,6 @@
 import type { ObservedContainer, WaitingReason } from "../providers/runtime.ts";
+import type { PodHealth } from "./health.ts";
+import type { PodFailure } from "./plan.ts";
 
 /** The last attempt to start a container failed before there was a run. */
 export interface StartFailure {
@@ -33,6 +35,10 @@ export interface PodMemory {
   readonly restartsInARow: ReadonlyMap<string, number>;
   /** IDs of the runs in sandboxes that were replaced. */
   readonly formerRuns: ReadonlySet<string>;
+  /** What the probes say of the runs. */
+  readonly health: PodHealth;
+  /** Why the pod was ended by the node; undefined while nobody did. */
+  readonly failure?: PodFailure;
 }
 
 /** The memory of a pod that was never synced. */
@@ -43,6 +49,7 @@ export function newMemory(startedAt: Date): PodMemory {
     startFailures: new Map(),
     restartsInARow: new Map(),
     formerRuns: new Set(),
+    health: new Map(),
   };
 }
 
@@ -69,6 +76,19 @@ export function withStartFailure(
   const startFailures = new Map(memory.startFailures);
   startFailures.set(container, { ...failure, failures });
   return { ...memory, startFailures };
+}
+
+/** Remembers what the probes say now. */
+export function withHealth(memory: PodMemory, health: PodHealth): PodMemory {
+  return { ...memory, health };
+}
+
+/** Remembers that the node has ended the pod; the first failure counts. */
+export function withFailure(
+  memory: PodMemory,
+  failure: PodFailure,
+): PodMemory {
+  return memory.failure === undefined ? { ...memory, failure } : memory;
 }
 
 /** Remembers that the pod has a new sandbox, and what ran before: its volumes are made anew. */

@@ -8,6 +8,7 @@ import type {
 import { find, initProgress, mayRestart } from "./init_progress.ts";
 import type { PodMemory, StartFailure } from "./memory.ts";
 import type { DesiredContainer, DesiredPod } from "./pod_spec.ts";
+import { planStop } from "./plan_stop.ts";
 import { needsSandbox, sandboxRuns } from "./sandbox_runs.ts";
 
 /** One step towards the desired pod; steps are safe to repeat. */
@@ -38,6 +39,8 @@ export interface Waiting {
 export interface PodFailure {
   readonly reason: string;
   readonly message: string;
+  /** How long its containers have to end; as the pod says unless given. */
+  readonly graceSeconds?: number;
 }
 
 /** What to do now, what to say of it, and when to look again if nothing happens before. */
@@ -50,11 +53,6 @@ export interface PodPlan {
   readonly failure?: PodFailure;
   /** Whether the pod gets a new sandbox in place of one that has stopped. */
   readonly sandboxChanged?: boolean;
-}
-
-/** The pod is to be stopped and removed. */
-export interface Deletion {
-  readonly graceSeconds: number;
 }
 
 /** The kubelet's `MaxContainerBackOff` and `containerBackOffPeriod`. */
@@ -75,11 +73,20 @@ export function planPod(
   memory: PodMemory,
   now: Date,
 ): PodPlan {
-  const stop = planDeletion(observed, {
+  const stop = planStop(desired, observed, {
     graceSeconds: desired.terminationGracePeriodSeconds,
   });
   const deadline = untilDeadline(desired, memory, now);
   if (desired.ended) return { actions: stop, waiting: new Map() };
+  const { failure } = memory;
+  if (failure !== undefined) {
+    const { graceSeconds = desired.terminationGracePeriodSeconds } = failure;
+    return {
+      actions: planStop(desired, observed, { graceSeconds }),
+      waiting: new Map(),
+      failure,
+    };
+  }
   if (deadline !== undefined && deadline <= 0) {
     return {
       actions: stop,
@@ -97,16 +104,6 @@ export function planPod(
     return { actions: stop, waiting: new Map(), sandboxChanged };
   }
   return new Planner(desired, observed, memory, now).result(deadline);
-}
-
-/** What stops a pod: every running container, all at the same time. */
-export function planDeletion(
-  { containers }: ObservedPod,
-  { graceSeconds }: Deletion,
-): readonly PodAction[] {
-  return containers.filter(({ state }) => state.kind === "running").map((
-    { name },
-  ) => ({ kind: "stopContainer", container: name, graceSeconds }));
 }
 
 function untilDeadline(

@@ -6,6 +6,8 @@ export type PullPolicy = "Always" | "IfNotPresent" | "Never";
 
 /** One container as it should be, with the API's defaults filled in. */
 export interface DesiredContainer {
+  /** A sidecar is an init container with `restartPolicy: Always` (KEP-753). */
+  readonly kind: "init" | "sidecar" | "app" | "ephemeral";
   readonly name: string;
   readonly image: string;
   readonly pullPolicy: PullPolicy;
@@ -16,8 +18,10 @@ export interface DesiredContainer {
 /** One pod as it should be, with the API's defaults filled in. */
 export interface DesiredPod extends PodIdentity {
   readonly restartPolicy: "Always" | "OnFailure" | "Never";
+  /** Init containers and sidecars, in their order. */
   readonly initContainers: readonly DesiredContainer[];
   readonly containers: readonly DesiredContainer[];
+  readonly ephemeralContainers: readonly DesiredContainer[];
   readonly activeDeadlineSeconds?: number;
   readonly terminationGracePeriodSeconds: number;
   /** Whether the API already says that the pod has ended: it must never run again. */
@@ -33,8 +37,18 @@ export function desiredPod(pod: Pod): DesiredPod {
   return {
     ...podIdentity(pod),
     restartPolicy: restartPolicy(spec?.restartPolicy),
-    initContainers: (spec?.initContainers ?? []).map(desiredContainer),
-    containers: (spec?.containers ?? []).map(desiredContainer),
+    initContainers: (spec?.initContainers ?? []).map((container) =>
+      desiredContainer(
+        container,
+        container.restartPolicy === "Always" ? "sidecar" : "init",
+      )
+    ),
+    containers: (spec?.containers ?? []).map((container) =>
+      desiredContainer(container, "app")
+    ),
+    ephemeralContainers: (spec?.ephemeralContainers ?? []).map((container) =>
+      desiredContainer(container as Container, "ephemeral")
+    ),
     ...(deadline === undefined ? {} : { activeDeadlineSeconds: deadline }),
     terminationGracePeriodSeconds: spec?.terminationGracePeriodSeconds ?? 30,
     ended: hasEnded(pod),
@@ -60,9 +74,18 @@ function restartPolicy(text: string | undefined): DesiredPod["restartPolicy"] {
   return text === "Never" || text === "OnFailure" ? text : "Always";
 }
 
-function desiredContainer(spec: Container): DesiredContainer {
+function desiredContainer(
+  spec: Container,
+  kind: DesiredContainer["kind"],
+): DesiredContainer {
   const image = spec.image ?? "";
-  return { name: spec.name, image, pullPolicy: pullPolicy(spec, image), spec };
+  return {
+    kind,
+    name: spec.name,
+    image,
+    pullPolicy: pullPolicy(spec, image),
+    spec,
+  };
 }
 
 /** Unless the pod says: `Always` for the tag `latest` or none, else `IfNotPresent`. */

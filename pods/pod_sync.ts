@@ -10,6 +10,7 @@ import {
   newMemory,
   type PodMemory,
   withChangedObjects,
+  withFailure,
   withMount,
   withMountFailure,
   withNewSandbox,
@@ -19,7 +20,13 @@ import {
   withVolumes,
 } from "./memory.ts";
 import { MountError } from "./mount_error.ts";
-import { planDeletion, planPod, type PodAction, type PodPlan } from "./plan.ts";
+import {
+  planPod,
+  type PodAction,
+  type PodFailure,
+  type PodPlan,
+} from "./plan.ts";
+import { planStop } from "./plan_stop.ts";
 import {
   createSandbox,
   type EngineContext,
@@ -101,6 +108,11 @@ export class PodSync {
     const { imagePullSecrets = [] } = this.#desired.pod.spec ?? {};
     const openRegistry = imagePullSecrets.length > 0;
     this.#memory = withChangedObjects(this.#memory, { openRegistry });
+  }
+
+  /** Ends the pod as failed, whatever its containers say; the first failure counts. */
+  fail(failure: PodFailure): void {
+    this.#memory = withFailure(this.#memory, failure);
   }
 
   /** Asks for the pod's end; resolves with its last status when all of it is gone. */
@@ -186,7 +198,7 @@ export class PodSync {
     options: SyncOptions,
   ): Promise<NextSync> {
     const graceSeconds = this.#deletionGraceSeconds ?? 0;
-    const stops = planDeletion(observed, { graceSeconds });
+    const stops = planStop(this.#desired, observed, { graceSeconds });
     const plan: PodPlan = { actions: stops, waiting: new Map() };
     if (stops.length > 0) {
       await this.#perform(stops, observed, options);
