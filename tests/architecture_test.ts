@@ -57,7 +57,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   "hono": ["kubelet/"],
   "kubernetes-types": ["k8s/types.ts"],
   "reflect-metadata": ["kubelet/"],
-  "ssh-config": ["providers/ssh/transport/ssh_config.ts"],
+  "ssh-config": ["providers/ssh/transport/ssh_config_values.ts"],
   "ssh2": ["providers/ssh/transport/ssh_client.ts"],
   "yaml": ["async/yaml_file.ts"],
   // Schemas stand where text comes in: configuration, manifests, queries of the kubelet API.

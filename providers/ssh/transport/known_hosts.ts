@@ -193,7 +193,14 @@ function matchesHosts(hosts: string, name: string): boolean {
     const found = hmac(name, Buffer.from(salt, "base64"));
     return wanted.length === found.length && timingSafeEqual(wanted, found);
   }
-  const patterns = hosts.toLowerCase().split(",");
+  return matchesPatterns(hosts.toLowerCase().split(","), name);
+}
+
+/** Whether one of the patterns matches, and none of those with `!`. */
+export function matchesPatterns(
+  patterns: readonly string[],
+  name: string,
+): boolean {
   const excluded = patterns.some((pattern) =>
     pattern.startsWith("!") && matchesPattern(pattern.slice(1), name)
   );

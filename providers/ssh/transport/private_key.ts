@@ -39,7 +39,11 @@ export async function readPrivateKey(
   const encrypted = isOpenSsh
     ? isEncryptedOpenSsh(text)
     : /ENCRYPTED/.test(text.slice(0, 512));
-  if (isOpenSsh && !encrypted && !isOpenSshEcdsa(text)) return text;
+  if (isOpenSsh) {
+    const type = openSshType(text);
+    if (!knownTypes.includes(type)) throw cannot(source, unknownType(type));
+    if (!encrypted && !type.startsWith("ecdsa-")) return text;
+  }
   if (/BEGIN (SSH2|PUBLIC|RSA PUBLIC)/.test(text) || /^ssh-/.test(text)) {
     throw cannot(source, "it is a public key: name the private one");
   }
@@ -60,7 +64,9 @@ export async function readPrivateKey(
       }),
     );
   } catch (cause) {
-    const why = encrypted ? wrongPassphrase : messageOf(cause);
+    const why = encrypted && !(cause instanceof TypeError)
+      ? wrongPassphrase
+      : messageOf(cause);
     throw cannot(source, why, { cause });
   }
 }
@@ -68,19 +74,35 @@ export async function readPrivateKey(
 const wrongPassphrase =
   "its passphrase is wrong, or it is of a kind that farlet does not know";
 
+/** Those that ssh2 can sign with on Deno. */
+const knownTypes: readonly string[] = [
+  "ssh-ed25519",
+  "ssh-rsa",
+  "ecdsa-sha2-nistp256",
+  "ecdsa-sha2-nistp384",
+];
+
+function unknownType(type: string): string {
+  return `farlet cannot log in with keys of type "${type}": make one with ssh-keygen -t ed25519, or add it to an agent (ssh-add)`;
+}
+
 /** PEM for RSA and ECDSA; OpenSSH's own format for ed25519, which has no other that ssh2 reads. */
 function encodeKey(key: KeyObject): string {
   switch (key.asymmetricKeyType) {
     case "rsa":
       return String(key.export({ type: "pkcs1", format: "pem" }));
-    case "ec":
+    case "ec": {
+      const { namedCurve = "" } = key.asymmetricKeyDetails ?? {};
+      // Older versions of Deno say p256.
+      if (!/^(prime256v1|p256|secp384r1|p384)$/.test(namedCurve)) {
+        throw new TypeError(unknownType(`ECDSA ${namedCurve}`));
+      }
       return String(key.export({ type: "sec1", format: "pem" }));
+    }
     case "ed25519":
       return encodeEd25519(key);
     default:
-      throw new TypeError(
-        `keys of type ${key.asymmetricKeyType} cannot log in`,
-      );
+      throw new TypeError(unknownType(String(key.asymmetricKeyType)));
   }
 }
 
@@ -171,8 +193,14 @@ function isEncryptedOpenSsh(text: string): boolean {
   return bytes.toString("latin1", start + 4, start + 4 + length) !== "none";
 }
 
-function isOpenSshEcdsa(text: string): boolean {
-  return openSshBytes(text).includes("ecdsa-sha2-");
+/** The type stands first in the public key, behind the ways of encryption and a count. */
+function openSshType(text: string): string {
+  const bytes = openSshBytes(text);
+  let at = "openssh-key-v1\0".length;
+  const next = () => at + 4 <= bytes.length ? bytes.readUInt32BE(at) + 4 : 0;
+  for (let i = 0; i < 3; i++) at += next();
+  at += 8;
+  return bytes.toString("latin1", at + 4, at + next());
 }
 
 function openSshBytes(text: string): Buffer {

@@ -131,6 +131,35 @@ Deno.test({
   },
 });
 
+Deno.test({
+  ...needing(missing, "fileIdentity() refuses keys that cannot log in"),
+  async fn() {
+    const dir = await Deno.makeTempDir();
+    const refused = async (name: string, command: readonly string[]) => {
+      const path = join(dir, name);
+      await run([...command, path]);
+      await Deno.chmod(path, 0o600);
+      await assert.rejects(fileIdentity(path, ask).privateKey(), {
+        name: "ConfigError",
+        message: /cannot log in with keys of type/,
+      });
+    };
+    const p521 = ["ssh-keygen", "-q", "-t", "ecdsa", "-b", "521"];
+    await refused("open", [...p521, "-N", "", "-f"]);
+    await refused("encrypted", [...p521, "-N", secret, "-f"]);
+    await refused("pem", [...p521, "-N", "", "-m", "PEM", "-f"]);
+    await refused("pkcs8", [...p521, "-N", secret, "-m", "PKCS8", "-f"]);
+    await refused("ed448", [
+      "openssl",
+      "genpkey",
+      "-algorithm",
+      "ed448",
+      "-out",
+    ]);
+    await Deno.remove(dir, { recursive: true });
+  },
+});
+
 async function logsIn(
   sshd: Awaited<ReturnType<typeof startSshd>>,
   path: string,

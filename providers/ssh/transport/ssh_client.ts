@@ -116,10 +116,10 @@ export class SshClient {
         } as never, // The types know fewer names than ssh2.
         hostVerifier: (key: Buffer) => handshake.verifyHostKey(key),
         authHandler: ((accepted: string[] | null, _: unknown, next: Next) => {
-          handshake.authenticate(accepted ?? undefined).then(
-            (method) => next(method ? authMethod(method, handshake) : false),
-            ready.reject,
-          );
+          // ssh2 throws out of `next` for a key that it cannot use.
+          handshake.authenticate(accepted ?? undefined).then((method) =>
+            next(method ? authMethod(method, handshake) : false)
+          ).catch(ready.reject);
         }) as never,
       });
       await ready.promise;

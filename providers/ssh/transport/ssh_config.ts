@@ -1,10 +1,10 @@
 import { userInfo } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
-import SshConfigFile from "ssh-config";
 import { ConfigError } from "../../../async/config_error.ts";
 import { getLogger } from "../../../async/log.ts";
 import { messageOf } from "../../../async/message_of.ts";
 import { matchesPattern } from "./known_hosts.ts";
+import { type ConfigSubject, sshConfigValues } from "./ssh_config_values.ts";
 
 /** What an SSH configuration says of one host; what it does not say is undefined. */
 export interface SshSettings {
@@ -35,7 +35,7 @@ const log = getLogger("ssh");
 
 /**
  * What an SSH configuration (ssh_config(5)) says of the host `alias`: Host, Match (host,
- * originalhost, user, localuser, all) and Include, and the fields of {@linkcode SshSettings}.
+ * originalhost, user, localuser, final, all) and Include, and the fields of {@linkcode SshSettings}.
  * Everything else is left out; host keys are always checked strictly, whatever it says.
  *
  * @throws {ConfigError} When it cannot be read, or the host is reached by a ProxyCommand or
@@ -47,10 +47,14 @@ export async function readSshConfig(
   context: SshConfigContext,
 ): Promise<SshSettings> {
   const text = await readWithIncludes(file, context, 0);
-  const found = compute(file, text, alias, context.user);
+  const found = computed(file, text, { alias, user: context.user });
   const one = (name: string) => found.get(name)?.[0];
-  const command = one("proxycommand");
-  if (command !== undefined && command.toLowerCase() !== "none") {
+  // Of the two, ssh takes the one that it reads first.
+  const proxy = [...found.keys()].find((name) =>
+    /^proxy(jump|command)$/.test(name)
+  );
+  const isDirect = proxy === undefined || one(proxy)?.toLowerCase() === "none";
+  if (proxy === "proxycommand" && !isDirect) {
     throw new ConfigError(
       `Cannot reach "${alias}" as "${file}" says: farlet runs no ProxyCommand; use ProxyJump`,
     );
@@ -72,7 +76,6 @@ export async function readSshConfig(
   const path = (text: string) =>
     expandPath(expandTokens(text, tokens), context);
   const agent = one("identityagent");
-  const jump = one("proxyjump");
   const knownHosts = found.get("userknownhostsfile");
   return {
     hostName,
@@ -82,46 +85,25 @@ export async function readSshConfig(
       .filter((name) => name.toLowerCase() !== "none").map(path),
     identitiesOnly: one("identitiesonly")?.toLowerCase() === "yes",
     ...(agent === undefined ? {} : { identityAgent: agentPath(agent, path) }),
-    ...(jump === undefined || jump.toLowerCase() === "none"
-      ? {}
-      : { proxyJump: jump }),
+    ...(isDirect ? {} : { proxyJump: one("proxyjump") ?? "" }),
     ...(knownHosts === undefined
       ? {}
       : { userKnownHostsFiles: knownHosts.map(path) }),
   };
 }
 
-/** The values of every keyword, in lower case, that apply to the host. */
-function compute(
+function computed(
   file: string,
   text: string,
-  alias: string,
-  user: string | undefined,
+  subject: ConfigSubject,
 ): ReadonlyMap<string, readonly string[]> {
-  if (/^\s*match\b.*\bexec\b/im.test(text)) {
-    throw new ConfigError(
-      `Cannot use "${file}": farlet runs no commands to find out about hosts (Match exec)`,
-    );
-  }
-  // ssh-config would ask nslookup about it.
-  const quiet = text.replaceAll(/^\s*canonical\w*\b.*$/gim, "");
-  let values;
   try {
-    values = SshConfigFile.parse(quiet).compute({
-      Host: alias,
-      ...(user === undefined ? {} : { User: user }),
-    }, { ignoreCase: true, matchExec: false });
+    return sshConfigValues(text, subject);
   } catch (cause) {
-    throw new ConfigError(`Cannot read "${file}": ${messageOf(cause)}`, {
+    throw new ConfigError(`Cannot use "${file}": ${messageOf(cause)}`, {
       cause,
     });
   }
-  return new Map(
-    Object.entries(values).map(([name, value]) => [
-      name.toLowerCase(),
-      [value].flat().map(String),
-    ]),
-  );
 }
 
 /** The text with that of the files that it includes in their places. */

@@ -74,9 +74,35 @@ Match user root host plain
 Host=quoted
   IdentityFile "/keys/with a space"
   UserKnownHostsFile /known/one /known/two
+Host one,two
+  Port 2001
+Host web?
+  Port 2002
+Match host one,plain !user nobody
+  IdentitiesOnly yes
+Match final host 10.2.2.2
+  Port 2003
+Host final
+  HostName 10.2.2.2
+Host none-first
+  ProxyCommand none
+Host none-first jump-first
+  ProxyJump gate
+Host jump-first
+  ProxyCommand nc %h %p
+Host jump-none
+  ProxyJump none
 Host *
   User everybody
+Host jump-none
+  ProxyJump gate
 `;
+
+const aliases = [
+  ...["pi-1", "pi-7", "pi-99", "plain", "quoted", "other", "one", "two"],
+  ...["web", "web1", "web12", "final", "none-first", "jump-first"],
+  "jump-none",
+];
 
 Deno.test({
   ...needing(missing, "readSshConfig() says what `ssh -G` says"),
@@ -86,7 +112,7 @@ Deno.test({
       config,
       "conf.d/a.conf": "Host included\n  HostName 10.1.1.1\n",
     });
-    for (const alias of ["pi-1", "pi-7", "pi-99", "plain", "quoted", "other"]) {
+    for (const alias of aliases) {
       const ours = await home.read(alias);
       const theirs = await home.ssh(alias);
       const one = (name: string) => theirs.get(name)?.[0];
