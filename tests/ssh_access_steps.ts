@@ -8,6 +8,12 @@ import { image, type StageSteps } from "./ssh_stage.ts";
 import { runAtTerminal, terminalMissing } from "./terminal.ts";
 
 /** What kubectl does with the containers of a host, on pods that the first step makes. */
+/** Prints the terminal's size once it is that: it is told a moment after the shell started. */
+function untilSize(rows: number, columns: number): string {
+  const size = `"${rows} "${columns}`;
+  return `until [ "$(stty size)" = ${size} ]; do sleep 0.1; done; stty size`;
+}
+
 export const accessSteps: StageSteps = {
   async "logs have the nanoseconds of every line"({ cluster }) {
     await apply(cluster, "talker", {
@@ -69,10 +75,10 @@ export const accessSteps: StageSteps = {
     ]);
     const { screen, code } = await runAtTerminal(command, [
       ["wait", "# "],
-      ["type", "stty size\r"],
+      ["type", `${untilSize(24, 80)}\r`],
       ["wait", "24 80"],
       ["resize", 123, 45],
-      ["type", "stty size; exit 3\r"],
+      ["type", `${untilSize(45, 123)}; exit 3\r`],
       ["wait", "45 123"],
     ], env);
     assert.equal(code, 3, screen);
