@@ -8,12 +8,6 @@ import { image, type StageSteps } from "./ssh_stage.ts";
 import { runAtTerminal, terminalMissing } from "./terminal.ts";
 
 /** What kubectl does with the containers of a host, on pods that the first step makes. */
-/** Prints the terminal's size once it is that: it is told a moment after the shell started. */
-function untilSize(rows: number, columns: number): string {
-  const size = `"${rows} "${columns}`;
-  return `until [ "$(stty size)" = ${size} ]; do sleep 0.1; done; stty size`;
-}
-
 export const accessSteps: StageSteps = {
   async "logs have the nanoseconds of every line"({ cluster }) {
     await apply(cluster, "talker", {
@@ -113,6 +107,12 @@ export const accessSteps: StageSteps = {
     await cluster.kubectl(["delete", "pod", "web"]);
   },
 };
+
+/** Prints the terminal's size once it is that: it is told a moment after the shell started. */
+function untilSize(rows: number, columns: number): string {
+  const size = `"${rows} "${columns}`;
+  return `until [ "$(stty size)" = ${size} ]; do sleep 0.1; done; stty size`;
+}
 
 /** Answers on 127.0.0.1 only, in the background. */
 const loopbackServer = `
