@@ -39,9 +39,10 @@ class Stage implements AsyncDisposable {
   }
 
   listContainers() {
-    const { State, Config } = this.#container;
+    const { Name = "", State, Config } = this.#container;
+    const { Status } = State;
     return Promise.resolve([
-      { Id: "web-0", State: State.Status, Labels: Config.Labels },
+      { Id: "web-0", Names: [Name], State: Status, Labels: Config.Labels },
     ]);
   }
 

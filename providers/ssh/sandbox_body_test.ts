@@ -85,7 +85,10 @@ Deno.test("sandboxBody() relays what is sent to the API server's address, with t
 Deno.test("sandboxBody() tells its record what containers must know of it", () => {
   const { Labels } = body({ pid: "pod", hostname: "other" }, { attempt: 2 });
   const record = containerRecord(
-    inspected({ Running: true }, { Config: { Labels } }),
+    inspected({ Running: true }, {
+      Name: "farlet_uid-1_POD_2",
+      Config: { Labels },
+    }),
     at("12:00:00"),
   );
   assert.equal(record?.kind, "sandbox");
