@@ -4,6 +4,7 @@ import { type Backoff, backoffDelay } from "./async/backoff.ts";
 import { delay } from "./async/delay.ts";
 import { getLogger } from "./async/log.ts";
 import { serveKubelet, servingCertificates } from "./agent_kubelet.ts";
+import { nodePods } from "./agent_pods.ts";
 import type { Metrics } from "./async/metrics.ts";
 import { TaskGroup } from "./async/task_group.ts";
 import type { KubeletConfig } from "./config_schema.ts";
@@ -25,8 +26,15 @@ import { type RunningNode, runNode } from "./node/run_node.ts";
 import type { ClusterObjects } from "./pods/cluster_objects.ts";
 import { runPods } from "./pods/controller.ts";
 import { PodEngine } from "./pods/engine.ts";
+import {
+  defaultEviction,
+  type EvictionSettings,
+} from "./pods/eviction_thresholds.ts";
+import type { Evictor } from "./pods/evictor.ts";
+import type { NodeView } from "./pods/field_ref.ts";
 import { LocalPods } from "./pods/local_pods.ts";
 import { podApi } from "./pods/pod_api.ts";
+import { ProbeMetrics } from "./pods/probe_metrics.ts";
 import { requestDeletion } from "./pods/request_deletion.ts";
 import type { PodProvider } from "./providers/pod_provider.ts";
 import type { Provider } from "./providers/provider.ts";
@@ -46,6 +54,8 @@ export interface NodeOptions {
   readonly kubeletPort?: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];
+  /** When pods are evicted for the node's sake; as a kubelet does unless given. */
+  readonly eviction?: EvictionSettings;
   /** For pods that ask for the cluster's DNS; left out where containers have no use for any. */
   readonly clusterDns?: {
     /** Addresses of its servers; without any, pods use the host's and are warned. */
@@ -71,8 +81,10 @@ interface Parts {
   readonly nodeName: string;
   readonly ip: string;
   readonly pods: PodProvider;
+  readonly evictor?: Evictor;
   readonly store: Reflector<Pod>;
   readonly recorder: EventRecorder;
+  readonly events: RecentEvents;
   readonly localPods: LocalPods;
   readonly certificates: CertificateSource;
   readonly server: KubeletServer;
@@ -118,7 +130,7 @@ export class AgentNode implements AsyncDisposable {
   async run(options: AbortOptions): Promise<void> {
     const { provider, labels, taints } = this.#options;
     const { client, agentId } = this.#context;
-    const { nodeName, ip, store, server, certificates } = this.#parts;
+    const { nodeName, ip, store, server, certificates, evictor } = this.#parts;
     const over = new AbortController();
     await using group = new TaskGroup(
       AbortSignal.any([options.signal, over.signal]),
@@ -139,7 +151,12 @@ export class AgentNode implements AsyncDisposable {
       provider,
       agentId,
       ready,
-      conditions: [certificates.status, ...provider.conditions ?? []],
+      events: this.#parts.events,
+      conditions: [
+        certificates.status,
+        ...evictor?.conditions ?? [],
+        ...provider.conditions ?? [],
+      ],
       signal: group.signal,
     });
     this.#parts.registered.node = () => node.node();
@@ -156,13 +173,16 @@ export class AgentNode implements AsyncDisposable {
 
   async #runPods(node: RunningNode, { signal }: AbortOptions): Promise<void> {
     const { client } = this.#context;
-    const { nodeName, pods, store, localPods: local } = this.#parts;
+    const { nodeName, pods, evictor, store, localPods: local } = this.#parts;
     const leaving = new AbortController();
     await using group = new TaskGroup(
       AbortSignal.any([signal, leaving.signal]),
     );
     if (pods instanceof PodEngine) {
       group.spawn((signal) => pods.run({ signal }));
+    }
+    if (evictor !== undefined) {
+      group.spawn((signal) => evictor.run({ signal }));
     }
     const api = podApi(client);
     group.spawn((signal) =>
@@ -224,14 +244,21 @@ async function openParts(
   const events = new RecentEvents(recorder, { host: nodeName });
   const localPods = new LocalPods();
   const registered: Parts["registered"] = {};
-  const pods = podProvider(provider, {
+  const probeMetrics = new ProbeMetrics();
+  const { pods, evictor } = nodePods(provider, {
     objects,
+    probeMetrics,
     events,
-    ...(clusterDns === undefined ? {} : { clusterDns }),
-    node: () => ({
-      ips: [ip],
-      allocatable: registered.node?.()?.status?.allocatable ?? {},
+    eviction: options.eviction,
+    // The name in place of the UID: so a kubelet does, and so `kubectl describe node` asks.
+    nodeReference: () => ({
+      apiVersion: "v1",
+      kind: "Node",
+      name: nodeName,
+      uid: nodeName,
     }),
+    ...(clusterDns === undefined ? {} : { clusterDns }),
+    node: () => nodeView(registered.node?.(), { name: nodeName, ip }),
   });
   const kubeletContext: KubeletContext = {
     nodeName,
@@ -239,10 +266,14 @@ async function openParts(
     node: () => registered.node?.(),
     ...podLookup(store, localPods),
     ...nodeStats(provider),
-    configuration: kubeletConfiguration(kubelet, { taints }),
+    configuration: kubeletConfiguration(kubelet, {
+      taints,
+      eviction: options.eviction ?? defaultEviction,
+    }),
     flags: agentFlags({ ...options, kubelet, stateDir: context.stateDir }),
     version,
     metrics,
+    probeMetrics,
   };
   const certificates = await servingCertificates({
     ...{ nodeName, ip, kubelet, client, stateDir },
@@ -259,27 +290,25 @@ async function openParts(
       requestDeletion({ client, local: localPods }, pod, options),
   };
   return {
-    ...{ nodeName, ip, pods, store, recorder, localPods, certificates },
+    ...{ nodeName, ip, pods, store, recorder, events, localPods, certificates },
     ...{ server, local, registered },
+    ...(evictor === undefined ? {} : { evictor }),
   };
 }
 
-/** The provider's own pods, or farlet's engine over its containers. */
-function podProvider(
-  provider: Provider,
-  context: Pick<
-    ConstructorParameters<typeof PodEngine>[0],
-    "objects" | "events" | "node" | "clusterDns"
-  >,
-): PodProvider {
-  if ("pods" in provider) return provider.pods;
-  return new PodEngine({
-    ...context,
-    runtime: provider.runtime,
-    runtimeName: provider.name,
-    refusals: (pod) => provider.refusals?.(pod) ?? [],
-    podApiServer: () => provider.podApiServer?.(),
-  });
+/** The Node as its pods see it; what only the API server knows is not said before it is known. */
+function nodeView(
+  node: Node | undefined,
+  { name, ip }: { readonly name: string; readonly ip: string },
+): NodeView {
+  if (node === undefined) return { name, ips: [ip], allocatable: {} };
+  return {
+    name,
+    ips: [ip],
+    allocatable: node.status?.allocatable ?? {},
+    labels: node.metadata?.labels ?? {},
+    taints: node.spec?.taints ?? [],
+  };
 }
 
 /** Finds pods by name; of two with one name, the one that was created last. */

@@ -78,7 +78,7 @@ export async function loadConfig(
 }
 
 /** Fields of a node that a flag or the environment sets for all of them. */
-const ofEveryNode: readonly unknown[] = ["ip", "taints"];
+const ofEveryNode: readonly unknown[] = ["ip", "taints", "eviction"];
 
 /** Where commands that read no configuration find the state: as the environment says. */
 export function stateDirFrom(env: Environment): string {

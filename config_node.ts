@@ -8,9 +8,11 @@ import {
   text,
   wholeNumber,
 } from "./config_fields.ts";
+import { evictionSchema } from "./config_eviction.ts";
 import { type ProviderName, providerNames } from "./config_settings.ts";
 import type { Taint } from "./k8s/types.ts";
 import { defaultTaint } from "./node/default_taint.ts";
+import type { EvictionSettings } from "./pods/eviction_thresholds.ts";
 
 /** One node that the agent offers to the cluster. */
 export interface NodeConfig {
@@ -24,6 +26,8 @@ export interface NodeConfig {
   readonly taints: readonly Taint[];
   /** Undefined: as many as the provider says. */
   readonly maxPods?: number;
+  /** When pods are evicted because the node runs short. */
+  readonly eviction: EvictionSettings;
   /** Name servers of pods with the DNS policy `ClusterFirst`; none: they use the host's. */
   readonly clusterDNS: readonly string[];
   readonly clusterDomain: string;
@@ -98,6 +102,7 @@ export function nodeSchema(path: z.ZodType<string>) {
       .exactOptional(),
     maxPods: wholeNumber("a whole number of at least 1", { min: 1 })
       .exactOptional(),
+    eviction: evictionSchema(),
     clusterDNS: z.array(ip(), not("a list of IP addresses")).default([]),
     clusterDomain: text("a domain").refine(
       isSubdomain,

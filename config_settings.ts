@@ -74,6 +74,14 @@ export const settings: readonly Setting[] = [
     read: () => [],
   },
   {
+    path: ["nodes", 0, "eviction", "hard"],
+    flag: "--eviction-hard <thresholds>",
+    help:
+      "when pods are evicted, as memory.available<100Mi,nodefs.available<10%; '' for never",
+    env: [],
+    read: thresholdsBySignal,
+  },
+  {
     path: ["nodes", 0, "wasm", "allowLocalModules"],
     flag: "--allow-local-modules <dir>",
     help: "directory whose modules pods may name as file: images; repeatable",
@@ -164,6 +172,15 @@ function refuseUnverified(): never {
       "unverified; to let RBAC decide about clients without credentials, set " +
       "kubelet.authentication.anonymous.enabled and grant system:anonymous",
   );
+}
+
+/** The kubelet's form of thresholds as the map of a file; what is none is left for the schema to refuse. */
+function thresholdsBySignal(text: string): unknown {
+  const parts = text.split(",").map((part) => part.trim()).filter(Boolean);
+  const pairs = parts.map((part) => part.split("<"));
+  return pairs.every((pair) => pair.length === 2)
+    ? Object.fromEntries(pairs)
+    : text;
 }
 
 /** Leaves what is no number as it is: the schema says what is wrong with it. */

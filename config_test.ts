@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { ConfigError } from "./async/config_error.ts";
 import { defaultConfig } from "./cli/default_config.ts";
 import { type ConfigSources, loadConfig, stateDirFrom } from "./config.ts";
+import { defaultEviction } from "./pods/eviction_thresholds.ts";
 
 const header = "apiVersion: farlet.dev/v1alpha1\nkind: AgentConfiguration\n";
 
@@ -59,6 +60,7 @@ Deno.test("loadConfig() needs nothing: every field has a default", async () => {
         value: "wasm",
         effect: "NoSchedule",
       }],
+      eviction: defaultEviction,
       clusterDNS: [],
       clusterDomain: "cluster.local",
       wasm: { allowLocalModules: [] },
@@ -262,6 +264,18 @@ const refused: readonly [yaml: string, message: RegExp][] = [
   [`${header}nodes: [{name: a, labels: {'a b': x}}]`, /label keys.*"a b"/],
   [`${header}nodes: [{name: a, taints: [nonsense]}]`, /taints\[0\]: .*key=val/],
   [`${header}nodes: [{name: a, maxPods: 0}]`, /maxPods: .*at least 1, not 0/],
+  [
+    `${header}nodes: [{name: a, eviction: {hard: {memory: 1Gi}}}]`,
+    /eviction\.hard: unknown field "memory"; known here are memory\.available/,
+  ],
+  [
+    `${header}nodes: [{name: a, eviction: {hard: {memory.available: much}}}]`,
+    /hard\.memory\.available: expected a quantity such as 100Mi or a share/,
+  ],
+  [
+    `${header}nodes: [{name: a, eviction: {soft: {memory.available: 1Gi}}}]`,
+    /softGracePeriod: missing: memory\.available/,
+  ],
   [`${header}logLevel: loud`, /logLevel: expected debug or .*, not "loud"/],
 ];
 for (const [yaml, message] of refused) {
@@ -272,6 +286,53 @@ for (const [yaml, message] of refused) {
     assert.match(error.message, message);
   });
 }
+
+Deno.test("loadConfig() reads when pods are evicted", async () => {
+  const yaml = `${header}nodes:
+- name: a
+  eviction:
+    hard: { nodefs.available: 5%, memory.available: 0% }
+    soft: { memory.available: 1Gi }
+    softGracePeriod: { memory.available: 1m30s }
+    minimumReclaim: { nodefs.available: 500Mi }
+    pressureTransitionPeriod: 30s
+- name: b
+  provider: memory
+  eviction: { hard: {} }
+`;
+  const { nodes: [first, second] } = await load(yaml);
+  assert.deepEqual(first.eviction, {
+    thresholds: [
+      {
+        signal: "nodefs.available",
+        amount: { kind: "share", share: 0.05 },
+        graceMs: 0,
+        minimumReclaim: { kind: "quantity", amount: 500 * 2 ** 20 },
+      },
+      {
+        signal: "memory.available",
+        amount: { kind: "quantity", amount: 2 ** 30 },
+        graceMs: 90_000,
+      },
+    ],
+    transitionMs: 30_000,
+    maxPodGraceSeconds: 0,
+  });
+  assert.deepEqual(second?.eviction.thresholds, []);
+  const flag = "--eviction-hard <thresholds>";
+  const flags = { [flag]: "nodefs.available<2%, memory.available<1Mi" };
+  const { nodes } = await load(yaml, { flags });
+  assert.deepEqual(
+    nodes.map(({ eviction }) => eviction.thresholds.length),
+    [3, 2],
+  );
+  const none = await load(undefined, { flags: { [flag]: "" } });
+  assert.deepEqual(none.nodes[0].eviction.thresholds, []);
+  await assert.rejects(
+    load(undefined, { flags: { [flag]: "nodefs.available=2%" } }),
+    /Cannot use --eviction-hard: .*a map with the fields memory/,
+  );
+});
 
 Deno.test("loadConfig() names the flag or the variable that is wrong", async () => {
   await assert.rejects(

@@ -1,12 +1,17 @@
+import { evictionConfiguration } from "./config_eviction.ts";
 import type { KubeletConfig } from "./config_schema.ts";
 import { formatDuration } from "./k8s/duration.ts";
 import type { Taint } from "./k8s/types.ts";
+import type { EvictionSettings } from "./pods/eviction_thresholds.ts";
 import type { Provider } from "./providers/provider.ts";
 
 /** What `/configz` shows: the `KubeletConfiguration` that would make a kubelet serve as we do. */
 export function kubeletConfiguration(
   config: KubeletConfig,
-  { taints }: { readonly taints: readonly Taint[] },
+  { taints, eviction }: {
+    readonly taints: readonly Taint[];
+    readonly eviction: EvictionSettings;
+  },
 ): Readonly<Record<string, unknown>> {
   const { address, port, tlsCertFile, tlsKeyFile, clientCaFile } = config;
   const { authentication, authorization } = config;
@@ -41,6 +46,7 @@ export function kubeletConfiguration(
     streamingConnectionIdleTimeout: formatDuration(
       config.streamingConnectionIdleTimeout,
     ),
+    ...evictionConfiguration(eviction),
     registerNode: true,
     registerWithTaints: taints,
   };

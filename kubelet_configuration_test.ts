@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { agentConfigSchema, configHeader } from "./config_schema.ts";
+import { defaultEviction } from "./pods/eviction_thresholds.ts";
 import { agentFlags, kubeletConfiguration } from "./kubelet_configuration.ts";
 
 /** What a configuration says of the kubelet, with every default filled in. */
@@ -14,28 +15,46 @@ Deno.test("kubeletConfiguration() speaks as a KubeletConfiguration", () => {
     ...{ port: 1234, tlsCertFile: "c", tlsKeyFile: "k", clientCaFile: "ca" },
   });
   const taints = [{ key: "a", value: "b", effect: "NoSchedule" }];
-  assert.deepEqual(kubeletConfiguration(config, { taints }), {
-    kind: "KubeletConfiguration",
-    apiVersion: "kubelet.config.k8s.io/v1beta1",
-    enableServer: true,
-    address: "0.0.0.0",
-    port: 1234,
-    tlsCertFile: "/etc/c",
-    tlsPrivateKeyFile: "/etc/k",
-    serverTLSBootstrap: true,
-    authentication: {
-      x509: { clientCAFile: "/etc/ca" },
-      webhook: { enabled: true, cacheTTL: "2m0s" },
-      anonymous: { enabled: false },
+  assert.deepEqual(
+    kubeletConfiguration(config, {
+      taints,
+      eviction: defaultEviction,
+    }),
+    {
+      kind: "KubeletConfiguration",
+      apiVersion: "kubelet.config.k8s.io/v1beta1",
+      enableServer: true,
+      address: "0.0.0.0",
+      port: 1234,
+      tlsCertFile: "/etc/c",
+      tlsPrivateKeyFile: "/etc/k",
+      serverTLSBootstrap: true,
+      authentication: {
+        x509: { clientCAFile: "/etc/ca" },
+        webhook: { enabled: true, cacheTTL: "2m0s" },
+        anonymous: { enabled: false },
+      },
+      authorization: {
+        mode: "Webhook",
+        webhook: { cacheAuthorizedTTL: "5m0s", cacheUnauthorizedTTL: "30s" },
+      },
+      streamingConnectionIdleTimeout: "4h0m0s",
+      evictionHard: {
+        "memory.available": "100Mi",
+        "nodefs.available": "10%",
+        "nodefs.inodesFree": "5%",
+        "imagefs.available": "15%",
+        "imagefs.inodesFree": "5%",
+      },
+      evictionSoft: {},
+      evictionSoftGracePeriod: {},
+      evictionMinimumReclaim: {},
+      evictionPressureTransitionPeriod: "5m0s",
+      evictionMaxPodGracePeriod: 0,
+      registerNode: true,
+      registerWithTaints: taints,
     },
-    authorization: {
-      mode: "Webhook",
-      webhook: { cacheAuthorizedTTL: "5m0s", cacheUnauthorizedTTL: "30s" },
-    },
-    streamingConnectionIdleTimeout: "4h0m0s",
-    registerNode: true,
-    registerWithTaints: taints,
-  });
+  );
 });
 
 Deno.test("agentFlags() are those that would make the agent", () => {

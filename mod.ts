@@ -9,6 +9,12 @@
  */
 export { type AgentOptions, startAgent } from "./agent.ts";
 export type { NodeOptions } from "./agent_node.ts";
+export type {
+  EvictionSettings,
+  EvictionSignal,
+  EvictionThreshold,
+  ThresholdAmount,
+} from "./pods/eviction_thresholds.ts";
 export type { AbortOptions } from "./async/abort.ts";
 export { ChangeFeed } from "./async/change_feed.ts";
 export { configureLogging, type LogLevel, logLevels } from "./async/log.ts";

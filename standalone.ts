@@ -9,7 +9,10 @@ import {
   type PodStatus,
 } from "./k8s/types.ts";
 import { type Manifests, readManifests } from "./manifests.ts";
+import { nodeResources } from "./node/node_object.ts";
 import { PodEngine } from "./pods/engine.ts";
+import { defaultEviction } from "./pods/eviction_thresholds.ts";
+import { Evictor } from "./pods/evictor.ts";
 import { FileObjects } from "./pods/file_objects.ts";
 import { LocalPods } from "./pods/local_pods.ts";
 import { podRefusals } from "./pods/pod_actions.ts";
@@ -87,6 +90,7 @@ const hopeless = new Set([
   "ErrImageNeverPull",
   "InvalidImageName",
   "RunContainerError",
+  "SignatureValidationFailed",
 ]);
 
 /** As of a process that was asked to end: what the pod was to do is not done. */
@@ -95,7 +99,7 @@ const deletedCode = 143;
 /** One run of some pods, from their start to their end. */
 class StandaloneRun {
   readonly #pods: readonly Pod[];
-  readonly #provider: Provider;
+  readonly #provider: Provider & { readonly runtime: ContainerRuntime };
   readonly #engine: PodEngine;
   readonly #printer: LogPrinter;
   readonly #console: Console;
@@ -104,6 +108,8 @@ class StandaloneRun {
   readonly #local = new LocalPods();
   readonly #exitCodes = new Map<string, number>();
   readonly #allEnded = Promise.withResolvers<void>();
+  /** What the machine has for the pods. */
+  #allocatable: Readonly<Record<string, string>> = {};
 
   constructor(
     { pods, configMaps, secrets }: Manifests,
@@ -121,7 +127,7 @@ class StandaloneRun {
       runtimeName: provider.name,
       objects: new FileObjects({ configMaps, secrets }),
       events: this.#events,
-      node: () => ({ ips: ["127.0.0.1"], allocatable: {} }),
+      node: () => ({ ips: ["127.0.0.1"], allocatable: this.#allocatable }),
       refusals: (pod) => provider.refusals?.(pod) ?? [],
     });
     this.#printer = new LogPrinter(this.#engine, pods, console);
@@ -132,9 +138,11 @@ class StandaloneRun {
     const forever = new AbortController().signal;
     await using group = new TaskGroup(forever);
     group.spawn((signal) => this.#engine.run({ signal }));
+    group.spawn((signal) => this.#evictor().run({ signal }));
     group.spawn((signal) => this.#printer.run({ signal }));
     const ended = AbortSignal.any([signal, group.signal]);
     await using _server = await this.#serve(group);
+    this.#allocatable = nodeResources(await this.#provider.describeNode(group));
     for (const pod of this.#pods) await this.#engine.createPod(pod, { signal });
     group.spawn(async (signal) => {
       for await (const uid of this.#engine.changes({ signal })) {
@@ -152,6 +160,18 @@ class StandaloneRun {
       this.#exitCodes.get(podIdentity(pod).uid) ?? 0
     );
     return codes.find((code) => code !== 0) ?? 0;
+  }
+
+  /** Ends pods that use more of the disk than they may; what the machine is short of is its owner's business. */
+  #evictor(): Evictor {
+    const { runtime } = this.#provider;
+    return new Evictor({
+      settings: { ...defaultEviction, thresholds: [] },
+      pods: this.#engine,
+      events: this.#events,
+      node: () => ({ apiVersion: "v1", kind: "Node", name: Deno.hostname() }),
+      ...(runtime.stats && { stats: runtime.stats.bind(runtime) }),
+    });
   }
 
   /** Follows a pod: prints the logs of what was started, and keeps the code of what has ended. */

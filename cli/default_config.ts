@@ -59,6 +59,17 @@ nodes:
     # kubeletPort: 10251
     # Default: as many as the provider says.
     # maxPods: 110
+    # Pods are evicted while less than this is left, as by a kubelet; {} for
+    # never. Signals: memory.available, nodefs.available, nodefs.inodesFree,
+    # imagefs.available, imagefs.inodesFree, pid.available. The defaults are
+    # those of a kubelet; what is given replaces all of them.
+    # eviction:
+    #   hard: { memory.available: 100Mi, nodefs.available: "10%" }
+    #   soft: { memory.available: 300Mi }
+    #   softGracePeriod: { memory.available: 1m30s }
+    #   minimumReclaim: { nodefs.available: 1Gi }
+    #   pressureTransitionPeriod: 5m0s
+    #   maxPodGracePeriodSeconds: 0   # for pods that a soft threshold evicts
     # Name servers of pods that ask for those of the cluster; without any they
     # get the host's.
     clusterDNS: []

@@ -65,7 +65,7 @@ export async function runAgent(
 }
 
 function agentNode(
-  { name, provider, runner, ip, kubeletPort, labels, taints, ...dns }:
+  { name, provider, runner, ip, kubeletPort, labels, taints, eviction, ...dns }:
     & NodeConfig
     & { readonly runner: Provider },
 ) {
@@ -76,6 +76,7 @@ function agentNode(
     ...(kubeletPort === undefined ? {} : { kubeletPort }),
     labels,
     taints,
+    eviction,
     ...(provider === "ssh" && {
       clusterDns: { servers: dns.clusterDNS, domain: dns.clusterDomain },
     }),

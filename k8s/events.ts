@@ -3,8 +3,9 @@ import { type Backoff, backoffDelay } from "../async/backoff.ts";
 import { Deadline } from "../async/deadline.ts";
 import { delay } from "../async/delay.ts";
 import { getLogger } from "../async/log.ts";
-import type { KubeClient } from "./client.ts";
 import { ApiError } from "./errors.ts";
+import { type CorrelatedEvent, EventCorrelator } from "./event_correlator.ts";
+import { LruMap } from "./lru_map.ts";
 import { apiPath } from "./paths.ts";
 import { TokenBucket } from "./token_bucket.ts";
 import { apiTime } from "./time.ts";
@@ -26,76 +27,83 @@ export interface EventSink {
 }
 
 const log = getLogger("events");
-const component = "farlet";
+/** The kubelet's own name in Events: what selects Events by `source` finds those of farlet too. */
+export const eventComponent = "kubelet";
 /** The kubelet's `eventRecordQPS` and `eventBurst`. */
 const rate = { perSecond: 50, burst: 100 };
 const maxWaiting = 10_000;
-/** How many different Events are remembered to count repeats, as client-go's correlator. */
+/** How many Events are remembered by name, as client-go's correlator. */
 const maxRemembered = 4_096;
 const flushTime = 2_000;
+/** For a server that answers and fails. */
 const maxAttempts = 5;
+/** How old an Event may grow that no server takes: client-go tries 12 times, 10 s apart. */
+const maxAge = 120_000;
 const retry: Backoff = { base: 1_000, cap: 10_000 };
 
-/** An Event that was written once, for counting its repeats. */
-interface Written {
-  readonly name: string;
-  readonly count: number;
-}
-
-/** An Event that is still to be written, and its repeats meanwhile. */
+/** An Event that is still to be written, as it stands by now. */
 interface Waiting {
   readonly object: ObjectReference;
-  readonly event: EventText;
-  readonly firstAt: string;
-  lastAt: string;
-  count: number;
+  readonly correlated: CorrelatedEvent;
+}
+
+/** What writes Events. */
+export interface EventClient {
+  create(path: string, body: Event, options: AbortOptions): Promise<unknown>;
+  patch(path: string, body: unknown, options: AbortOptions): Promise<unknown>;
+}
+
+/** Options for {@linkcode EventRecorder}. */
+export interface EventRecorderOptions {
+  /** The name of the node, as `source.host`. */
+  readonly host: string;
+  /** The time; the system's by default. */
+  readonly now?: () => Date;
 }
 
 /**
  * Writes core/v1 Events in the background, at most 50 a second after a burst of 100.
  *
- * A repeat of an Event (same object, type, reason and message) counts up the first one. Events are
- * lost, and that is logged once, when more than ten thousand different ones wait.
+ * What becomes of an Event is up to an {@linkcode EventCorrelator}. While no server takes them,
+ * Events wait for two minutes and are lost then; also those beyond ten thousand are lost, which is
+ * logged once.
  */
 export class EventRecorder implements EventSink {
-  readonly #client: KubeClient;
+  readonly #client: EventClient;
   readonly #host: string;
-  /** By what makes Events repeats of each other, in the order in which they came. */
+  readonly #now: () => Date;
+  readonly #correlator = new EventCorrelator();
+  /** By the correlator's keys, in the order in which they came. */
   readonly #waiting = new Map<string, Waiting>();
-  readonly #written = new Map<string, Written>();
+  /** The names of the Events that were written, by the same keys. */
+  readonly #written = new LruMap<string, string>(maxRemembered);
   #wake = Promise.withResolvers<void>();
   #dropped = 0;
 
-  /** @param options.host The name of the node, as `source.host`. */
-  constructor(client: KubeClient, { host }: { readonly host: string }) {
+  constructor(
+    client: EventClient,
+    { host, now = () => new Date() }: EventRecorderOptions,
+  ) {
     this.#client = client;
     this.#host = host;
+    this.#now = now;
   }
 
-  /** How many Events were lost because too many waited. */
+  /** How many Events were lost because too many waited, or one waited too long. */
   get dropped(): number {
     return this.#dropped;
   }
 
   record(object: ObjectReference, event: EventText): void {
-    const { uid = "", fieldPath = "" } = object;
-    const { type, reason, message } = event;
-    const key = [uid, fieldPath, type, reason, message].join("\n");
-    // Events have whole seconds.
-    const now = apiTime(new Date());
-    const waiting = this.#waiting.get(key);
-    if (waiting !== undefined) {
-      waiting.count += 1;
-      waiting.lastAt = now;
-      return;
-    }
-    if (this.#waiting.size >= maxWaiting) {
+    const correlated = this.#correlator.correlate(object, event, this.#now());
+    if (correlated === undefined) return;
+    const { key } = correlated;
+    if (!this.#waiting.has(key) && this.#waiting.size >= maxWaiting) {
       if (this.#dropped === 0) log.warn("Too many events wait; some are lost");
       this.#dropped += 1;
       return;
     }
-    const fresh = { object, event, firstAt: now, lastAt: now, count: 1 };
-    this.#waiting.set(key, fresh);
+    this.#waiting.set(key, { object, correlated });
     this.#wake.resolve();
   }
 
@@ -136,74 +144,89 @@ export class EventRecorder implements EventSink {
       if (!signal.aborted) await bucket.take(end);
       const [key, waiting] = next;
       this.#waiting.delete(key);
-      await this.#write(key, waiting, end);
+      await this.#write(waiting, end);
     }
   }
 
-  async #write(
-    key: string,
-    waiting: Waiting,
-    options: AbortOptions,
-  ): Promise<void> {
+  async #write(waiting: Waiting, options: AbortOptions): Promise<void> {
     const name = newName(waiting.object);
     for (let attempt = 1;; attempt++) {
       try {
-        if (await this.#countUp(key, waiting, options)) return;
-        return await this.#create(key, name, waiting, options);
+        if (await this.#countUp(waiting, options)) return;
+        return await this.#create(name, waiting, options);
       } catch (error) {
         options.signal.throwIfAborted();
-        if (isFinal(error) || attempt === maxAttempts) {
-          const { object, event: { reason } } = waiting;
+        const isAnswer = error instanceof ApiError;
+        if (isFinal(error) || (isAnswer && attempt === maxAttempts)) {
+          const { object, correlated: { event: { reason } } } = waiting;
           log.debug("Cannot record an event", { object, reason, error });
           return;
         }
+        if (this.#isTooOld(waiting)) return this.#dropOld(error);
         await delay(backoffDelay(attempt, retry), options);
       }
     }
   }
 
+  #isTooOld({ correlated: { lastAt } }: Waiting): boolean {
+    return this.#now().getTime() - lastAt.getTime() >= maxAge;
+  }
+
+  /** Gives up the Event that was being written, and all that are as old. */
+  #dropOld(error: unknown): void {
+    const old = [...this.#waiting].filter(([, each]) => this.#isTooOld(each));
+    for (const [key] of old) this.#waiting.delete(key);
+    this.#dropped += old.length + 1;
+    log.debug("Lost events that no server took", {
+      count: old.length + 1,
+      error,
+    });
+  }
+
   /** Counts up an Event that was written before; false if there is none. */
   async #countUp(
-    key: string,
-    { object: { namespace }, count, lastAt }: Waiting,
+    { object: { namespace }, correlated }: Waiting,
     options: AbortOptions,
   ): Promise<boolean> {
-    const written = this.#written.get(key);
-    if (written === undefined) return false;
-    const total = written.count + count;
-    const path = eventsPath(namespace, written.name);
+    const { key, event, count, lastAt } = correlated;
+    const name = this.#written.get(key);
+    if (name === undefined) return false;
+    const patch = {
+      count,
+      lastTimestamp: apiTime(lastAt),
+      message: shortMessage(event),
+    };
     try {
-      const patch = { count: total, lastTimestamp: lastAt };
-      await this.#client.patch(path, patch, options);
+      await this.#client.patch(eventsPath(namespace, name), patch, options);
+      return true;
     } catch (error) {
       // Events live for an hour; one that has expired is written anew.
-      if (isGone(error)) return false;
-      throw error;
+      if (!isGone(error)) throw error;
+      this.#written.delete(key);
+      return false;
     }
-    this.#remember(key, { name: written.name, count: total });
-    return true;
   }
 
   async #create(
-    key: string,
     name: string,
-    { object, event, firstAt, lastAt, count }: Waiting,
+    { object, correlated }: Waiting,
     options: AbortOptions,
   ): Promise<void> {
     const { namespace = "default" } = object;
+    const { key, event, count, firstAt, lastAt } = correlated;
     const body: Event = {
       apiVersion: "v1",
       kind: "Event",
       metadata: { name, namespace },
       involvedObject: object,
       ...event,
-      // The API server takes no longer message.
-      message: event.message.slice(0, 1024),
-      source: { component, host: this.#host },
-      reportingComponent: component,
+      message: shortMessage(event),
+      source: { component: eventComponent, host: this.#host },
+      reportingComponent: eventComponent,
       reportingInstance: this.#host,
-      firstTimestamp: firstAt,
-      lastTimestamp: lastAt,
+      // Events have whole seconds.
+      firstTimestamp: apiTime(firstAt),
+      lastTimestamp: apiTime(lastAt),
       count,
     };
     try {
@@ -212,16 +235,7 @@ export class EventRecorder implements EventSink {
       // Nobody else has this name: the answer to an earlier attempt was lost.
       if (!isDuplicate(error)) throw error;
     }
-    this.#remember(key, { name, count });
-  }
-
-  #remember(key: string, written: Written): void {
-    this.#written.delete(key);
-    this.#written.set(key, written);
-    const [oldest] = this.#written.keys();
-    if (this.#written.size > maxRemembered && oldest !== undefined) {
-      this.#written.delete(oldest);
-    }
+    this.#written.set(key, name);
   }
 }
 
@@ -235,6 +249,11 @@ function eventsPath(namespace = "default", name?: string): string {
 function newName({ name = "object" }: ObjectReference): string {
   const suffix = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   return `${name.slice(0, 236)}.${suffix}`;
+}
+
+/** The API server takes no longer message. */
+function shortMessage({ message }: EventText): string {
+  return message.slice(0, 1024);
 }
 
 function isGone(error: unknown): boolean {

@@ -3,6 +3,7 @@ import { abortable } from "../async/abort.ts";
 import { Deadline } from "../async/deadline.ts";
 import { serveFake } from "../tests/fake_api_server.ts";
 import { KubeClient } from "./client.ts";
+import { UnreachableError } from "./errors.ts";
 import { EventRecorder } from "./events.ts";
 import type { Event } from "./types.ts";
 
@@ -80,8 +81,8 @@ Deno.test("EventRecorder writes an Event of the object's namespace, as this node
     [body.type, body.reason, body.message, body.count],
     ["Normal", "Started", "Started container web", 1],
   );
-  assert.deepEqual(body.source, { component: "farlet", host: "edge-1" });
-  assert.equal(body.reportingComponent, "farlet");
+  assert.deepEqual(body.source, { component: "kubelet", host: "edge-1" });
+  assert.equal(body.reportingComponent, "kubelet");
   assert.equal(body.firstTimestamp, body.lastTimestamp);
 });
 
@@ -115,11 +116,11 @@ Deno.test("EventRecorder counts up a repeat, and writes what differs anew", asyn
 Deno.test("EventRecorder writes repeats that wait as one", async () => {
   await using server = apiServer();
   await recording(server, async (recorder) => {
-    for (let i = 0; i < 1000; i++) recorder.record(pod, started);
+    for (let i = 0; i < 25; i++) recorder.record(pod, started);
     await server.reached(1);
   });
   assert.equal(server.calls.length, 1);
-  assert.equal(server.calls[0]?.body.count, 1000);
+  assert.equal(server.calls[0]?.body.count, 25);
 });
 
 Deno.test("EventRecorder writes an Event anew when the counted one is gone", async () => {
@@ -134,7 +135,7 @@ Deno.test("EventRecorder writes an Event anew when the counted one is gone", asy
   });
   const methods = server.calls.map(({ method }) => method);
   assert.deepEqual(methods, ["POST", "PATCH", "POST"]);
-  assert.equal(server.calls[2]?.body.count, 1);
+  assert.equal(server.calls[2]?.body.count, 2);
 });
 
 Deno.test("EventRecorder drops what is refused and goes on", async () => {
@@ -181,4 +182,66 @@ Deno.test("EventRecorder keeps at most 10,000 different Events and counts the ot
   }
   recorder.record({ ...pod, uid: "u1" }, started);
   assert.equal(recorder.dropped, 5);
+});
+
+Deno.test("EventRecorder combines what differs only by its message, in one Event", async () => {
+  await using server = apiServer();
+  await recording(server, async (recorder) => {
+    for (let i = 0; i < 20; i++) {
+      recorder.record(pod, { ...started, message: `Started ${i}` });
+      await server.reached(i + 1);
+    }
+  });
+  const methods = server.calls.map(({ method }) => method);
+  assert.deepEqual(methods.slice(0, 10), Array(10).fill("POST"));
+  assert.deepEqual(methods.slice(10), Array(10).fill("PATCH"));
+  const { message, count } = server.calls.at(-1)?.body ?? {};
+  assert.equal(message, "(combined from similar events): Started 19");
+  assert.equal(count, 11);
+});
+
+Deno.test("EventRecorder tells at most 25 Events of an object at once", async () => {
+  await using server = apiServer();
+  await recording(server, async (recorder) => {
+    for (let i = 0; i < 40; i++) {
+      recorder.record(pod, { ...started, reason: `Reason${i}` });
+    }
+    recorder.record({ ...pod, uid: "u2", name: "other" }, started);
+    await server.reached(26);
+  });
+  assert.equal(server.calls.length, 26);
+  assert.equal(server.calls.at(-1)?.body.involvedObject.uid, "u2");
+});
+
+Deno.test("EventRecorder loses what no server takes for two minutes", async () => {
+  let now = Date.parse("2026-01-01T00:00:00Z");
+  const written: string[] = [];
+  let isAway = true;
+  const done = Promise.withResolvers<void>();
+  const create = (_path: string, body: Event): Promise<Event> => {
+    if (isAway) {
+      isAway = false;
+      now += 120_000;
+      recorder.record({ ...pod, uid: "new" }, started);
+      return Promise.reject(new UnreachableError("server", "it is away"));
+    }
+    written.push(body.involvedObject.uid ?? "");
+    done.resolve();
+    return Promise.resolve(body);
+  };
+  const client = { create, patch: () => Promise.reject(new Error("no")) };
+  const recorder = new EventRecorder(client, {
+    host: "edge-1",
+    now: () => new Date(now),
+  });
+  recorder.record({ ...pod, uid: "old" }, started);
+  recorder.record({ ...pod, uid: "as old" }, started);
+  const stop = new AbortController();
+  const running = recorder.run(stop);
+  using late = new Deadline(10_000, new AbortController());
+  await abortable(done.promise, late);
+  stop.abort();
+  await running;
+  assert.deepEqual(written, ["new"]);
+  assert.equal(recorder.dropped, 2);
 });

@@ -1,6 +1,6 @@
 import type { AbortOptions } from "../async/abort.ts";
 import { ChangeFeed } from "../async/change_feed.ts";
-import type { EventSink, EventText } from "./events.ts";
+import { eventComponent, type EventSink, type EventText } from "./events.ts";
 import { apiTime } from "./time.ts";
 import type { Event, ObjectReference } from "./types.ts";
 
@@ -81,7 +81,7 @@ export class RecentEvents implements EventSink {
       },
       involvedObject: object,
       ...event,
-      source: { component: "farlet", host: this.#host },
+      source: { component: eventComponent, host: this.#host },
       firstTimestamp: now,
       lastTimestamp: now,
       count: 1,

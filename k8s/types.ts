@@ -16,7 +16,8 @@ import type {
   Pod,
   PodCondition,
   PodSpec,
-  PodStatus,
+  PodStatus as KnownPodStatus,
+  ResourceRequirements,
   Secret,
   Service,
   Taint,
@@ -40,7 +41,6 @@ export type {
   Pod,
   PodCondition,
   PodSpec,
-  PodStatus,
   Secret,
   Service,
   Status,
@@ -52,6 +52,15 @@ export type {
 export interface NodeStatus extends KnownNodeStatus {
   /** What its kubelet can do, sorted; API servers before 1.35 drop it. */
   declaredFeatures?: readonly string[];
+}
+
+/** How a pod is. */
+export interface PodStatus extends KnownPodStatus {
+  /** What the pod as a whole was granted, and what it has (KEP-2837). */
+  allocatedResources?: Readonly<Record<string, string>>;
+  resources?: ResourceRequirements;
+  /** `metadata.generation` of the pod that this is said of. */
+  observedGeneration?: number;
 }
 
 /** What every object of the API has. */

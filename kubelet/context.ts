@@ -31,6 +31,8 @@ export interface KubeletContext {
   readonly version?: string;
   /** What the agent counts of itself. */
   readonly metrics?: Metrics;
+  /** What is known of the probes. */
+  readonly probeMetrics?: Pick<Metrics, "families">;
 }
 
 /** What the kubelet API needs of an API client. */

@@ -43,7 +43,10 @@ export function nodeConditions(
 ): NodeCondition[] {
   const time = apiTime(now);
   const said = others.map(({ condition }) => condition);
-  const ours = [...quietConditions, ...said, readyCondition(readiness)];
+  const quiet = quietConditions.filter(({ type }) =>
+    !said.some((condition) => condition.type === type)
+  );
+  const ours = [...quiet, ...said, readyCondition(readiness)];
   return ours.map((condition) => {
     const before = previous.find(({ type }) => type === condition.type);
     const lastTransitionTime = before?.status === condition.status
@@ -76,7 +79,7 @@ function readyCondition(readiness: Readiness): NodeCondition {
   }
 }
 
-/** Providers report no pressure; the reasons are the kubelet's. */
+/** For nodes of which nobody says whether they run short; the reasons are the kubelet's. */
 const quietConditions: readonly NodeCondition[] = [
   {
     type: "MemoryPressure",

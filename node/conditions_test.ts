@@ -54,6 +54,20 @@ Deno.test("nodeConditions() says Ready, no pressure and a network, in whole seco
   }
 });
 
+Deno.test("nodeConditions() says of a pressure what its source says, once", () => {
+  const condition = {
+    type: "DiskPressure",
+    status: "True",
+    reason: "KubeletHasDiskPressure",
+    message: "full",
+  };
+  const others = [{ condition, async *changes() {} }];
+  const conditions = nodeConditions({ kind: "ready" }, [], t0, { others });
+  const found = conditions.filter(({ type }) => type === "DiskPressure");
+  assert.deepEqual(found.map(({ status }) => status), ["True"]);
+  assert.equal(conditions.length, 5);
+});
+
 Deno.test("nodeConditions() keeps the transition time only of an unchanged status", () => {
   const before = nodeConditions({ kind: "ready" }, [], t0);
   const after = nodeConditions(

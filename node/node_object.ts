@@ -8,8 +8,15 @@ import { withOwnership } from "./ownership.ts";
 /** The Kubernetes version whose kubelet farlet follows. */
 export const kubernetesVersion = "1.37.2";
 
-/** As the kubelet's: exec, attach and port-forward by WebSocket need no translation. */
-const declaredFeatures = ["ExtendWebSocketsToKubelet"];
+/**
+ * As the kubelet's: exec, attach and port-forward by WebSocket need no translation, and the
+ * resources of guaranteed pods and of init containers can be changed. Those of whole pods cannot.
+ */
+const declaredFeatures = [
+  "ExtendWebSocketsToKubelet",
+  "GuaranteedQoSPodCPUResize",
+  "InPlacePodVerticalScalingInitContainers",
+];
 
 /** All that {@linkcode nodeObject} needs to know. */
 export interface NodeDescription {
@@ -48,14 +55,7 @@ export function nodeStatus(
   { config, facts }: NodeDescription,
   conditions: readonly NodeCondition[],
 ): NodeStatus {
-  const resources = {
-    cpu: formatMillis(Math.floor(facts.cpuMillis)),
-    memory: formatBytes(wholeKibibytes(facts.memoryBytes)),
-    "ephemeral-storage": formatBytes(
-      wholeKibibytes(facts.ephemeralStorageBytes),
-    ),
-    pods: `${Math.floor(facts.pods)}`,
-  };
+  const resources = nodeResources(facts);
   return {
     addresses: nodeAddresses(config),
     capacity: resources,
@@ -75,6 +75,18 @@ export function nodeStatus(
       osImage: facts.osImage,
       systemUUID: facts.machineId,
     },
+  };
+}
+
+/** What a node has for pods, as `status.allocatable` says it. */
+export function nodeResources(
+  { cpuMillis, memoryBytes, ephemeralStorageBytes, pods }: NodeFacts,
+): Record<string, string> {
+  return {
+    cpu: formatMillis(Math.floor(cpuMillis)),
+    memory: formatBytes(wholeKibibytes(memoryBytes)),
+    "ephemeral-storage": formatBytes(wholeKibibytes(ephemeralStorageBytes)),
+    pods: `${Math.floor(pods)}`,
   };
 }
 

@@ -108,7 +108,11 @@ Deno.test("nodeStatus() is complete, in canonical quantities", () => {
     capacity: resources,
     allocatable: resources,
     conditions: [],
-    declaredFeatures: ["ExtendWebSocketsToKubelet"],
+    declaredFeatures: [
+      "ExtendWebSocketsToKubelet",
+      "GuaranteedQoSPodCPUResize",
+      "InPlacePodVerticalScalingInitContainers",
+    ],
     daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
     nodeInfo: {
       architecture: "arm64",

@@ -12,13 +12,13 @@ import { isOwned, metadataPatch, taintsPatch } from "./ownership.ts";
  * What others have set on an existing Node stays; its status and `spec.unschedulable` are not
  * touched. The caller must hold the node's Lease: whose Node it is was decided there.
  *
- * @returns The Node as the API server has it afterwards.
+ * @returns The Node as the API server has it afterwards, and whether there was none before.
  */
 export async function registerNode(
   client: KubeClient,
   wanted: Node,
   { signal }: AbortOptions,
-): Promise<Node> {
+): Promise<{ readonly node: Node; readonly isNew: boolean }> {
   const path = apiPath("v1", "nodes", { name: wanted.metadata?.name ?? "" });
   for (let attempt = 1;; attempt++) {
     try {
@@ -28,9 +28,10 @@ export async function registerNode(
           signal,
         });
         log.info("Created the node", { node: wanted.metadata?.name });
-        return created;
+        return { node: created, isNew: true };
       }
-      return await adopt(client, path, { current, wanted, signal });
+      const node = await adopt(client, path, { current, wanted, signal });
+      return { node, isNew: false };
     } catch (error) {
       // Someone created or changed the Node between reading and writing.
       const raced = error instanceof ApiError && error.code === 409;

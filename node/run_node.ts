@@ -4,12 +4,14 @@ import { ConfigError } from "../async/config_error.ts";
 import { getLogger } from "../async/log.ts";
 import { TaskGroup } from "../async/task_group.ts";
 import type { KubeClient } from "../k8s/client.ts";
+import type { EventSink } from "../k8s/events.ts";
 import { apiPath } from "../k8s/paths.ts";
 import { Reflector } from "../k8s/reflector.ts";
 import type { Node } from "../k8s/types.ts";
 import type { ConditionSource, Provider } from "../providers/provider.ts";
 
 import { NodeHeldError, NodeLease } from "./lease.ts";
+import { NodeEvents } from "./node_events.ts";
 import { type NodeConfig, nodeConfigProblems } from "./node_config.ts";
 import { ProviderWatch } from "./provider_watch.ts";
 import { NodePublisher } from "./status.ts";
@@ -27,6 +29,8 @@ export interface RunNodeOptions extends AbortOptions {
   readonly ready: Promise<void>;
   /** Conditions that other parts of the agent answer for; none by default. */
   readonly conditions?: readonly ConditionSource[];
+  /** Takes the Events of the node; none are recorded without. */
+  readonly events?: EventSink;
 }
 
 /**
@@ -98,7 +102,7 @@ interface NodeParts {
 
 function nodeParts(
   config: NodeConfig,
-  { client, provider, agentId, conditions = [] }: RunNodeOptions,
+  { client, provider, agentId, conditions = [], events }: RunNodeOptions,
   onRegistered: () => void,
 ): NodeParts {
   const watch = new ProviderWatch(provider);
@@ -112,6 +116,7 @@ function nodeParts(
     watch,
     nodes,
     conditions,
+    ...(events && { events: new NodeEvents(events) }),
     registered() {
       lease.renewSoon();
       onRegistered();

@@ -12,6 +12,7 @@ import type { Node, NodeCondition, NodeStatus } from "../k8s/types.ts";
 import type { ConditionSource } from "../providers/provider.ts";
 import { nodeConditions, nodeReadiness, type Readiness } from "./conditions.ts";
 import type { NodeConfig } from "./node_config.ts";
+import type { NodeEvents } from "./node_events.ts";
 import { nodeObject, nodeStatus } from "./node_object.ts";
 import type { ProviderWatch } from "./provider_watch.ts";
 import { registerNode } from "./registration.ts";
@@ -30,6 +31,8 @@ export interface NodePublisherOptions {
   readonly registered: () => void;
   /** Conditions that other parts of the agent answer for. */
   readonly conditions: readonly ConditionSource[];
+  /** Told of what becomes of the node. */
+  readonly events?: NodeEvents;
 }
 
 /**
@@ -45,6 +48,8 @@ export class NodePublisher {
   /** The Node as the last answer had it; the reflector may lag behind. */
   #latest: Node | undefined;
   #registeredUid: string | undefined;
+  /** Whether the start was recorded. */
+  #started = false;
   #podsSynced = false;
   #stopping: Readiness | undefined;
   #failures = 0;
@@ -109,6 +114,7 @@ export class NodePublisher {
     this.#latest = await this.#options.client.patch<Node>(path, patch, {
       signal,
     });
+    this.#options.events?.recordPublished(node, this.#latest);
     const fields = Object.keys(patch.status);
     log.debug("Published the node's status", { fields });
   }
@@ -129,7 +135,9 @@ export class NodePublisher {
   async #followNode({ signal }: AbortOptions): Promise<void> {
     const { nodes } = this.#options;
     for await (const uid of nodes.changes({ signal })) {
-      const gone = nodes.get(uid) === undefined;
+      const node = nodes.get(uid);
+      const gone = node === undefined;
+      if (node) this.#options.events?.recordSchedulable(node);
       if (gone && this.#latest?.metadata?.uid === uid) {
         log.warn("Someone deleted the node", { uid });
         this.#latest = undefined;
@@ -177,8 +185,13 @@ export class NodePublisher {
       { config, provider, facts },
       this.#conditions([], new Date()),
     );
-    this.#latest = await registerNode(client, wanted, { signal });
+    const registered = await registerNode(client, wanted, { signal });
+    this.#latest = registered.node;
     this.#registeredUid = this.#latest.metadata?.uid;
+    const { events } = this.#options;
+    if (!this.#started) events?.recordStart(this.#latest);
+    this.#started = true;
+    if (registered.isNew) events?.recordPublished(undefined, this.#latest);
     this.#options.registered();
     return this.#latest;
   }

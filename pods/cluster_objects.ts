@@ -80,6 +80,18 @@ export class ClusterObjects implements ObjectSource, AsyncDisposable {
       .filter(({ metadata }) => metadata?.namespace === namespace);
   }
 
+  async runtimeHandler(
+    name: string,
+    options: AbortOptions,
+  ): Promise<string | undefined> {
+    const path = apiPath("node.k8s.io/v1", "runtimeclasses", { name });
+    const found = await this.#client.get<{ readonly handler: string }>(
+      path,
+      options,
+    );
+    return found?.handler;
+  }
+
   serviceAccountToken(
     pod: Pod,
     token: TokenOptions,

@@ -7,6 +7,7 @@ import type {
   PodStatus,
 } from "../k8s/types.ts";
 import type { PodPhase } from "./phase.ts";
+import type { PodFailure } from "./plan.ts";
 
 /** What {@linkcode podConditions} looks at. */
 export interface ConditionInput {
@@ -14,7 +15,9 @@ export interface ConditionInput {
   readonly phase: PodPhase;
   readonly sandboxReady: boolean;
   readonly initialized: boolean;
+  /** Of plain init containers. */
   readonly initStatuses: readonly ContainerStatus[];
+  readonly sidecarStatuses: readonly ContainerStatus[];
   readonly containerStatuses: readonly ContainerStatus[];
 }
 
@@ -34,6 +37,19 @@ export function podConditions(input: ConditionInput): readonly Verdict[] {
     { ...containersReady, type: "ContainersReady" },
     { type: "PodScheduled", status: "True" },
   ];
+}
+
+/** What is said of a pod that the node ends for its own sake (KEP-3329). */
+export function disruptionVerdicts(
+  failure: Pick<PodFailure, "message" | "isDisruption"> | undefined,
+): readonly Verdict[] {
+  if (failure?.isDisruption !== true) return [];
+  return [{
+    type: "DisruptionTarget",
+    status: "True",
+    reason: "TerminationByKubelet",
+    message: failure.message,
+  }];
 }
 
 /**
@@ -70,11 +86,14 @@ export function sameVerdict(a: PodCondition, b: PodCondition): boolean {
 }
 
 function initializedVerdict(
-  { phase, initialized, initStatuses }: ConditionInput,
+  { phase, initialized, initStatuses, sidecarStatuses }: ConditionInput,
 ): Verdict {
   const type = "Initialized";
   if (!initialized) {
-    const names = initStatuses.filter(({ ready }) => !ready);
+    const names = [
+      ...initStatuses.filter(({ ready }) => !ready),
+      ...sidecarStatuses.filter(({ started }) => !started),
+    ];
     return {
       type,
       status: "False",
@@ -88,14 +107,15 @@ function initializedVerdict(
 }
 
 function containersReadyVerdict(
-  { phase, containerStatuses }: ConditionInput,
+  { phase, sidecarStatuses, containerStatuses }: ConditionInput,
 ): Verdict {
   const type = "ContainersReady";
   if (phase === "Succeeded") {
     return { type, status: "False", reason: "PodCompleted" };
   }
   if (phase === "Failed") return { type, status: "False", reason: "PodFailed" };
-  const unready = containerStatuses.filter(({ ready }) => !ready);
+  const unready = [...sidecarStatuses, ...containerStatuses]
+    .filter(({ ready }) => !ready);
   if (unready.length === 0) return { type, status: "True" };
   return {
     type,

@@ -60,6 +60,7 @@ export async function containerSpec(
     tty: spec.tty ?? false,
     ...containerResources(pod, spec, node),
     security,
+    ...optional("targetContainer", targetContainer(spec)),
     ...optional("stopSignal", stopSignal(spec)),
     terminationMessagePath: spec.terminationMessagePath ??
       "/dev/termination-log",
@@ -73,6 +74,14 @@ function expanded(
   return list === undefined || list.length === 0
     ? undefined
     : expandCommand(list, env);
+}
+
+/** `targetContainerName`: of ephemeral containers only. */
+function targetContainer(spec: Container): string | undefined {
+  const { targetContainerName = "" } = spec as {
+    readonly targetContainerName?: string;
+  };
+  return targetContainerName === "" ? undefined : targetContainerName;
 }
 
 /** `lifecycle.stopSignal`: newer than the types. */

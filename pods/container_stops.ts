@@ -1,3 +1,5 @@
+import { abortable, type AbortOptions } from "../async/abort.ts";
+import { Deadline } from "../async/deadline.ts";
 import { getLogger } from "../async/log.ts";
 import { messageOf } from "../async/message_of.ts";
 import type { TaskGroup } from "../async/task_group.ts";
@@ -17,9 +19,15 @@ const stopRetry = 2_000;
 /** Options for {@linkcode ContainerStops.stop}. */
 export interface StopOptions {
   readonly graceSeconds: number;
+  /** What the Event says of it; that the container is being stopped unless given. */
+  readonly message?: string;
+  /** Whether its grace counts from when the first container of the pod was asked to end. */
+  readonly ofPod?: true;
   /** Where the stop goes on. */
   readonly group: TaskGroup;
   readonly record: RecordContainerEvent;
+  /** What comes before the container is asked to end, within its grace; it fails on its own. */
+  preStop(options: AbortOptions): Promise<unknown>;
   /** Called when there is something to look at again. */
   retry(options: { readonly after: number }): void;
 }
@@ -30,6 +38,8 @@ export class ContainerStops {
   /** The grace that each container was given. */
   readonly #current = new Map<string, number>();
   readonly #graces = new StopGraces();
+  /** The hooks that were begun, by container. */
+  readonly #hooks = new Map<string, Promise<void>>();
 
   constructor(runtime: Pick<ContainerRuntime, "stopContainer">) {
     this.#runtime = runtime;
@@ -42,20 +52,26 @@ export class ContainerStops {
 
   /** Stops a container, unless it is being stopped as fast already. */
   stop(ref: ContainerRef, options: StopOptions): void {
-    const { graceSeconds, group, record } = options;
+    const { graceSeconds, group, record, ofPod } = options;
     const { container } = ref;
+    const { message = `Stopping container ${container}` } = options;
     const current = this.#current.get(container);
     if (current !== undefined && current <= graceSeconds) return;
     this.#current.set(container, graceSeconds);
-    if (!this.#graces.has(container)) {
-      record("Normal", "Killing", `Stopping container ${container}`);
-    }
-    const left = this.#graces.left(container, graceSeconds);
+    if (!this.#graces.has(container)) record("Normal", "Killing", message);
+    const left = () => this.#graces.left(container, graceSeconds, { ofPod });
+    // The grace counts from now, whatever comes first.
+    left();
     group.spawn(async (signal) => {
       let after = 0;
       try {
-        await this.#runtime.stopContainer(ref, { graceSeconds: left, signal });
+        if (graceSeconds > 0) {
+          await this.#hook(container, left(), options, signal);
+        }
+        const grace = { graceSeconds: left(), signal };
+        await this.#runtime.stopContainer(ref, grace);
         this.#graces.forget(container);
+        this.#hooks.delete(container);
       } catch (error) {
         if (signal.aborted) return;
         after = isUnreachable(error) ? unreachableRetry : stopRetry;
@@ -67,6 +83,52 @@ export class ContainerStops {
         options.retry({ after });
       }
     });
+  }
+
+  /** Waits for the container's hook, which is begun once, as long as its grace lasts. */
+  async #hook(
+    container: string,
+    seconds: number,
+    options: StopOptions,
+    signal: AbortSignal,
+  ): Promise<void> {
+    using patience = new Deadline(seconds * 1_000, { signal });
+    const hook = this.#hooks.get(container) ??
+      this.#begin(container, seconds, options);
+    try {
+      await abortable(hook, patience);
+    } catch (error) {
+      if (!patience.expired || signal.aborted) throw error;
+    }
+  }
+
+  #begin(
+    container: string,
+    seconds: number,
+    { group, preStop }: StopOptions,
+  ): Promise<void> {
+    const done = Promise.withResolvers<void>();
+    this.#hooks.set(container, done.promise);
+    // Whoever waits may have given up by the time that it fails.
+    done.promise.catch(() => {});
+    group.spawn(async (signal) => {
+      using deadline = new Deadline(seconds * 1_000, { signal });
+      try {
+        await preStop(deadline);
+        done.resolve();
+      } catch (error) {
+        if (signal.aborted || (isUnreachable(error) && !deadline.expired)) {
+          // It may not have run: it is begun again with the next try.
+          this.#hooks.delete(container);
+          return done.reject(error);
+        }
+        if (!deadline.expired) {
+          log.error("Cannot run hook", { container, error });
+        }
+        done.resolve();
+      }
+    });
+    return done.promise;
   }
 }
 

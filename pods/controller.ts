@@ -85,6 +85,9 @@ class PodController {
   async run({ signal }: AbortOptions): Promise<void> {
     const { store, provider } = this.#context;
     await store.synced({ signal });
+    for (const pod of admissionOrder(store.list())) {
+      this.#queue.add(podIdentity(pod).uid);
+    }
     const sources = [
       store.changes.bind(store),
       provider.changes.bind(provider),
@@ -291,6 +294,15 @@ class PodController {
 }
 
 const defaultGraceSeconds = 30;
+
+/** Those that a node has taken on before, then the others, the oldest first as in the kubelet. */
+function admissionOrder(pods: Iterable<Pod>): readonly Pod[] {
+  const isNew = ({ status }: Pod) => status?.startTime === undefined ? 1 : 0;
+  const createdAt = ({ metadata }: Pod) => metadata?.creationTimestamp ?? "";
+  return [...pods].toSorted((a, b) =>
+    isNew(a) - isNew(b) || (createdAt(a) < createdAt(b) ? -1 : 1)
+  );
+}
 
 /** What a provider acts on: everything but what it reported itself. */
 function wanted(pod: Pod): unknown {

@@ -14,7 +14,10 @@ import type {
   LogOptions,
   PodIdentity,
 } from "../providers/runtime.ts";
-import type { EngineContext } from "./pod_actions.ts";
+import type { PodFailure } from "./plan.ts";
+import { AdmittedPods } from "./admitted_pods.ts";
+import { ImagePulls } from "./image_pulls.ts";
+import type { EngineContext, SyncContext } from "./pod_actions.ts";
 import { PodSync } from "./pod_sync.ts";
 import { podIdentity } from "./pod_spec.ts";
 import { StopGraces } from "./stop_graces.ts";
@@ -29,7 +32,7 @@ const concurrency = 32;
  * providers. Observe, plan, act, report; one sync of a pod at a time.
  */
 export class PodEngine implements PodProvider {
-  readonly #context: EngineContext;
+  readonly #context: SyncContext;
   readonly #runtime: ContainerRuntime;
   readonly #pods = new Map<string, PodSync>();
   readonly #queue = new WorkQueue<string>();
@@ -47,7 +50,11 @@ export class PodEngine implements PodProvider {
 
   constructor(context: EngineContext) {
     const { runtime } = context;
-    this.#context = context;
+    this.#context = {
+      ...context,
+      pulls: new ImagePulls(runtime),
+      admitted: new AdmittedPods((uid) => this.#queue.add(uid)),
+    };
     this.#runtime = runtime;
     // A capability of the runtime is one of the engine, and of nothing else.
     if (runtime.exec) this.exec = runtime.exec.bind(runtime);
@@ -133,6 +140,22 @@ export class PodEngine implements PodProvider {
     return this.#feed.changes(options, () => this.#pods.keys());
   }
 
+  /** The pods that have not ended and that nobody has asked to end. */
+  *active(): Generator<Pod> {
+    for (const pod of this.#pods.values()) if (pod.isActive) yield pod.pod;
+  }
+
+  /** Ends a pod as failed, for a reason of the node's. */
+  evict(uid: string, failure: PodFailure): void {
+    this.#pods.get(uid)?.fail(failure);
+    if (this.#pods.has(uid)) this.#queue.add(uid);
+  }
+
+  /** Whether nothing of a pod runs any more, and what it had on the disk is gone. */
+  isOver(uid: string): boolean {
+    return this.#pods.get(uid)?.isOver ?? true;
+  }
+
   readLogs(
     ref: ContainerRef,
     options: LogOptions & AbortOptions,
@@ -148,7 +171,11 @@ export class PodEngine implements PodProvider {
     const pod = this.#pods.get(uid);
     if (pod === undefined) return;
     const before = pod.status;
-    const report = () => this.#feed.notify(uid);
+    let reported = false;
+    const report = () => {
+      reported = true;
+      this.#feed.notify(uid);
+    };
     const retry = (options = {}) => this.#queue.add(uid, options);
     try {
       const next = await pod.sync({ group, report, retry, signal });
@@ -156,7 +183,10 @@ export class PodEngine implements PodProvider {
       const isBack = this.#unreachable.delete(uid);
       if (next.kind === "gone") this.#pods.delete(uid);
       else if (next.after !== undefined) this.#queue.add(uid, next);
-      if (isBack || !isDeepStrictEqual(before, pod.status)) report();
+      // What was said in the middle of the sync may have been something else.
+      if (isBack || reported || !isDeepStrictEqual(before, pod.status)) {
+        report();
+      }
     } catch (error) {
       if (signal.aborted) return;
       if (isUnreachable(error)) return this.#postpone(uid, error);

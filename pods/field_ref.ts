@@ -1,11 +1,10 @@
 import { bytes, cpuMillis } from "../k8s/quantity.ts";
 import type { Container, Pod } from "../k8s/types.ts";
+import type { AdmittingNode } from "./admission.ts";
 
 /** The node as the pods on it see it. */
-export interface NodeView {
+export interface NodeView extends AdmittingNode {
   readonly ips: readonly string[];
-  /** As `status.allocatable` of the Node: the limits of a container that sets none. */
-  readonly allocatable: Readonly<Record<string, string>>;
 }
 
 /** What a pod can learn about itself beside what its object says. */

@@ -7,6 +7,8 @@ export interface StartFailure {
   /** How many attempts failed in a row. */
   readonly failures: number;
   readonly at: Date;
+  /** The image that the container was to have then. */
+  readonly image: string;
   readonly reason: WaitingReason;
   readonly message: string;
 }
@@ -35,6 +37,8 @@ export interface PodMemory {
   readonly restartsInARow: ReadonlyMap<string, number>;
   /** IDs of the runs in sandboxes that were replaced. */
   readonly formerRuns: ReadonlySet<string>;
+  /** IDs of the runs that were ended to be started again, whatever the restart policy. */
+  readonly replacedRuns: ReadonlySet<string>;
   /** What the probes say of the runs. */
   readonly health: PodHealth;
   /** Why the pod was ended by the node; undefined while nobody did. */
@@ -49,6 +53,7 @@ export function newMemory(startedAt: Date): PodMemory {
     startFailures: new Map(),
     restartsInARow: new Map(),
     formerRuns: new Set(),
+    replacedRuns: new Set(),
     health: new Map(),
   };
 }
@@ -72,10 +77,18 @@ export function withStartFailure(
   container: string,
   failure: Omit<StartFailure, "failures">,
 ): PodMemory {
-  const failures = (memory.startFailures.get(container)?.failures ?? 0) + 1;
+  const before = memory.startFailures.get(container);
+  const isFirst = before === undefined || before.image !== failure.image;
+  const failures = isFirst ? 1 : before.failures + 1;
   const startFailures = new Map(memory.startFailures);
   startFailures.set(container, { ...failure, failures });
   return { ...memory, startFailures };
+}
+
+/** Remembers that a run is ended to be started again. */
+export function withReplacedRun(memory: PodMemory, id: string): PodMemory {
+  const replacedRuns = new Set([...memory.replacedRuns, id]);
+  return { ...memory, replacedRuns };
 }
 
 /** Remembers what the probes say now. */

@@ -15,7 +15,7 @@ const at = new Date("2026-01-01T00:00:00Z");
 function failed(...reasons: WaitingReason[]): PodMemory {
   return reasons.reduce(
     (memory, reason) =>
-      withStartFailure(memory, reason, { at, reason, message: "" }),
+      withStartFailure(memory, reason, { at, image: "", reason, message: "" }),
     newMemory(at),
   );
 }

@@ -41,6 +41,11 @@ export interface ObjectSource {
     namespace: string,
     options: AbortOptions,
   ): Promise<readonly Service[]>;
+  /** The handler of a RuntimeClass; undefined when there is no such class. Only a cluster has any. */
+  runtimeHandler?(
+    name: string,
+    options: AbortOptions,
+  ): Promise<string | undefined>;
   /** A token bound to the pod, valid for some time to come. */
   serviceAccountToken(
     pod: Pod,

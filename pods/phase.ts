@@ -1,11 +1,7 @@
 import type { ObservedPod } from "../providers/runtime.ts";
-import {
-  find,
-  type InitProgress,
-  initProgress,
-  mayRestart,
-} from "./init_progress.ts";
+import { find, type InitProgress } from "./init_progress.ts";
 import type { DesiredPod } from "./pod_spec.ts";
+import { mayRestart } from "./restart_policy.ts";
 
 /** `status.phase`, of those that farlet publishes. */
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed";
@@ -14,36 +10,52 @@ export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed";
  * The phase that follows from the containers, by the kubelet's rules (`getPhase`).
  *
  * A crash-looping container counts as stopped, not as new; a pod with a container that was never
- * started is Pending.
+ * started is Pending. A sidecar keeps its pod running, and how it ends counts for nothing.
  */
 export function podPhase(
   desired: DesiredPod,
   observed: ObservedPod,
-  init: InitProgress = initProgress(desired, observed),
+  init: InitProgress,
 ): PodPhase {
-  if (init.kind === "failed") return "Failed";
-  if (init.kind === "at") return "Pending";
-  const states = desired.containers.map(({ name }) =>
-    find(observed, name)?.state
-  );
-  if (states.some((state) => state === undefined)) return "Pending";
-  if (states.some((state) => state?.kind === "running")) return "Running";
-  const exits = states.flatMap((state) =>
-    state?.kind === "terminated" ? [state.exit] : []
-  );
-  if (exits.some((exit) => mayRestart(desired.restartPolicy, exit))) {
-    return "Running";
+  if (init.kind === "failed") {
+    return runningSidecar(desired, observed) ? "Pending" : "Failed";
   }
-  return exits.every(({ code }) => code === 0) ? "Succeeded" : "Failed";
+  if (init.kind === "at") return "Pending";
+  const runs = desired.containers.map((container) => ({
+    container,
+    state: find(observed, container.name)?.state,
+  }));
+  if (runs.some(({ state }) => state === undefined)) return "Pending";
+  if (
+    runs.some(({ state }) => state?.kind === "running") ||
+    runningSidecar(desired, observed)
+  ) return "Running";
+  const exits = runs.flatMap(({ container, state }) =>
+    state?.kind === "terminated" ? [{ container, exit: state.exit }] : []
+  );
+  if (
+    exits.some(({ container, exit }) => mayRestart(container, desired, exit))
+  ) return "Running";
+  return exits.every(({ exit }) => exit.code === 0) ? "Succeeded" : "Failed";
 }
 
 /** The phase of a pod that was stopped because it is deleted: nothing restarts any more. */
 export function stoppedPhase(
-  desired: DesiredPod,
+  { containers }: DesiredPod,
   observed: ObservedPod,
 ): PodPhase {
-  return podPhase({ ...desired, restartPolicy: "Never" }, observed) ===
-      "Succeeded"
-    ? "Succeeded"
-    : "Failed";
+  const succeeded = containers.every(({ name }) => {
+    const state = find(observed, name)?.state;
+    return state?.kind === "terminated" && state.exit.code === 0;
+  });
+  return succeeded ? "Succeeded" : "Failed";
+}
+
+function runningSidecar(
+  { initContainers }: DesiredPod,
+  observed: ObservedPod,
+): boolean {
+  return initContainers.some(({ kind, name }) =>
+    kind === "sidecar" && find(observed, name)?.state.kind === "running"
+  );
 }

@@ -121,6 +121,7 @@ Deno.test("planPod() forgets earlier crashes after a run of ten minutes", () => 
 Deno.test("planPod() shows a failed pull first as such and then as backing off", () => {
   const memory = withStartFailure(newMemory(start), "app", {
     at: start,
+    image: "a:1",
     reason: "ErrImagePull",
     message: "no such image",
   });
@@ -132,6 +133,37 @@ Deno.test("planPod() shows a failed pull first as such and then as backing off",
   assert.equal(
     brief(plan({}, absent, { memory, now: after(10) })),
     "createSandbox, start app#0",
+  );
+  // While it is tried again, it is not as if nothing had happened.
+  assert.equal(reason(10), "ImagePullBackOff");
+});
+
+Deno.test("planPod() starts a container at once whose image was changed after it could not be had", () => {
+  const memory = withStartFailure(newMemory(start), "app", {
+    at: start,
+    image: "a:0",
+    reason: "ErrImagePull",
+    message: "no such image",
+  });
+  const now = plan({}, absent, { memory, now: after(1) });
+  assert.equal(brief(now), "createSandbox, start app#0");
+  assert.deepEqual(now.waiting.get("app"), { reason: "ContainerCreating" });
+});
+
+Deno.test("planPod() lets a run that could not be started back off as one that has crashed", () => {
+  const memory = withStartFailure(newMemory(start), "app", {
+    at: start,
+    image: "a:1",
+    reason: "RunContainerError",
+    message: "no such file",
+  });
+  const failed = ended(128);
+  if (failed.kind !== "terminated") assert.fail();
+  const exit = { ...failed.exit, reason: "StartError" } as const;
+  const seen = observed(container("app", { kind: "terminated", exit }));
+  assert.equal(
+    brief(plan({}, seen, { memory, now: after(2) })),
+    brief(plan({}, seen, { now: after(2) })),
   );
 });
 

@@ -6,17 +6,28 @@ import type { Pod } from "../k8s/types.ts";
 import { RuntimeError } from "../providers/errors.ts";
 import type { Refusal, ServerAddress } from "../providers/provider.ts";
 import type { VolumeSpec } from "../providers/container_spec.ts";
-import type { ContainerRuntime } from "../providers/runtime.ts";
+import type { ContainerRuntime, SandboxOptions } from "../providers/runtime.ts";
+import type { AdmissionCheck } from "./admission.ts";
+import type { AdmittedPods } from "./admitted_pods.ts";
 import { containerSpec } from "./container_start.ts";
 import { type ClusterDns, podDns } from "./dns.ts";
 import type { NodeView } from "./field_ref.ts";
-import { ensureImage, type RecordContainerEvent } from "./images.ts";
+import type { ImagePulls } from "./image_pulls.ts";
+import {
+  ensureImage,
+  isImageFailure,
+  type RecordContainerEvent,
+} from "./images.ts";
 import type { StartFailure } from "./memory.ts";
 import { MountError } from "./mount_error.ts";
 import type { ObjectSource } from "./objects.ts";
 import type { PodAction } from "./plan.ts";
-import type { DesiredPod } from "./pod_spec.ts";
+import type { DesiredContainer, DesiredPod } from "./pod_spec.ts";
 import { pullCredentials } from "./pull_secrets.ts";
+import type { ProbeMetrics } from "./probe_metrics.ts";
+import { hookRefusals } from "./hook_refusals.ts";
+import { probeRefusals } from "./probe_refusals.ts";
+import { checkRuntimeHandler } from "./runtime_handler.ts";
 import { sandboxSpec } from "./sandbox_spec.ts";
 import { unsupportedFields } from "./support.ts";
 import { isUnreachable } from "./unreachable.ts";
@@ -31,10 +42,14 @@ export interface EngineContext {
   readonly runtimeName: string;
   readonly objects: ObjectSource;
   readonly events: EventSink;
+  /** Counts the probes. */
+  readonly probeMetrics?: ProbeMetrics;
   /** The node as it is now. */
   node(): NodeView;
   /** What the provider cannot honour of a pod. */
   refusals(pod: Pod): readonly Refusal[];
+  /** What others check of a pod before its node takes it, besides what the pod asks for. */
+  readonly admission?: readonly AdmissionCheck[];
   /**
    * The cluster's DNS. Given without servers, pods that want it are warned; where it is not given,
    * containers have no use for DNS.
@@ -42,6 +57,12 @@ export interface EngineContext {
   readonly clusterDns?: ClusterDns;
   /** Where pods find the API server instead of at its Service. */
   podApiServer?(): ServerAddress | undefined;
+}
+
+/** What the pods of one engine share. */
+export interface SyncContext extends EngineContext {
+  readonly pulls: ImagePulls;
+  readonly admitted: AdmittedPods;
 }
 
 const noClusterDns: ClusterDns = { servers: [], domain: "cluster.local" };
@@ -58,6 +79,8 @@ export function podRefusals(
   return [
     ...unsupportedFields(pod),
     ...refusals(pod),
+    ...probeRefusals(pod, runtime),
+    ...hookRefusals(pod, runtime),
     ...(hasVolumes && !runtime.setVolume
       ? [{ field: "spec.volumes", message: "this provider has no volumes" }]
       : []),
@@ -68,8 +91,9 @@ export function podRefusals(
 export async function createSandbox(
   { runtime, objects, clusterDns = noClusterDns }: EngineContext,
   { pod }: DesiredPod,
-  options: AbortOptions,
+  options: SandboxOptions,
 ): Promise<void> {
+  await checkRuntimeHandler({ runtime, objects }, pod, options);
   const services = await objects.services("default", options);
   const spec = sandboxSpec(pod, { clusterDns, services });
   await runtime.createSandbox(spec, options);
@@ -106,7 +130,7 @@ export async function setVolumes(
  * or when the runtime cannot be reached.
  */
 export async function startContainer(
-  context: EngineContext,
+  context: SyncContext,
   desired: DesiredPod,
   { container, attempt }: StartAction,
   { record, warn, signal }: AbortOptions & {
@@ -115,10 +139,11 @@ export async function startContainer(
     readonly warn: (message: string) => void;
   },
 ): Promise<Omit<StartFailure, "failures"> | undefined> {
-  const { runtime, objects } = context;
+  const { runtime, objects, pulls } = context;
   try {
     const image = await ensureImage(container, {
       runtime,
+      pulls,
       record,
       credentials: (image) =>
         pullCredentials(desired, image, { objects, warn, signal }),
@@ -137,28 +162,32 @@ export async function startContainer(
   } catch (error) {
     signal.throwIfAborted();
     if (isUnreachable(error)) throw error;
-    const failure = startFailure(error);
+    const failure = startFailure(error, container);
     if (!(error instanceof RuntimeError)) {
       const { namespace, name } = desired;
       log.error("Cannot start container", { namespace, name, error });
     }
-    const isPull = failure.reason === "ErrImagePull" ||
-      failure.reason === "ErrImageNeverPull";
-    record(
-      "Warning",
-      "Failed",
-      `Error: ${isPull ? failure.reason : failure.message}`,
-    );
+    // It was there before it could not be started.
+    if (failure.reason === "RunContainerError") {
+      record("Normal", "Created", "Container created");
+    }
+    const isImage = error instanceof RuntimeError && isImageFailure(error);
+    const why = isImage ? failure.reason : failure.message;
+    record("Warning", "Failed", `Error: ${why}`);
     return failure;
   }
-  record("Normal", "Created", `Created container: ${container.name}`);
-  record("Normal", "Started", `Started container ${container.name}`);
+  record("Normal", "Created", "Container created");
+  record("Normal", "Started", "Container started");
   return undefined;
 }
 
-function startFailure(error: unknown): Omit<StartFailure, "failures"> {
+function startFailure(
+  error: unknown,
+  { image }: Pick<DesiredContainer, "image">,
+): Omit<StartFailure, "failures"> {
   return {
     at: new Date(),
+    image,
     reason: error instanceof RuntimeError ? error.reason : "RunContainerError",
     message: messageOf(error),
   };

@@ -1,7 +1,7 @@
 import type { EventSink } from "../k8s/events.ts";
 import type { RecordContainerEvent } from "./images.ts";
 import type { PodPlan } from "./plan.ts";
-import type { DesiredPod } from "./pod_spec.ts";
+import type { DesiredContainer, DesiredPod } from "./pod_spec.ts";
 
 /** Records the Events of one pod, with the kubelet's reasons and messages. */
 export class PodEvents {
@@ -9,6 +9,7 @@ export class PodEvents {
   /** What was last said of a container's waiting, so that it is said once. */
   readonly #saidWaiting = new Map<string, string>();
   #saidSandboxChanged = false;
+  #saidDeadline = false;
 
   constructor(sink: EventSink) {
     this.#sink = sink;
@@ -38,10 +39,7 @@ export class PodEvents {
 
   /** Records Events of one container. */
   ofContainer(desired: DesiredPod, container: string): RecordContainerEvent {
-    const isInit = desired.initContainers.some(({ name }) =>
-      name === container
-    );
-    const list = isInit ? "initContainers" : "containers";
+    const list = listOf(desired, container);
     return (type, reason, message) =>
       this.record(
         desired,
@@ -55,41 +53,76 @@ export class PodEvents {
     this.record(desired, { type: "Warning", reason, message });
   }
 
-  /** Says once that a sandbox that has stopped is replaced. */
-  recordSandbox(
+  /** Warns that the pod gets the host's DNS though it asks for that of the cluster. */
+  warnNoClusterDns(desired: DesiredPod): void {
+    this.warn(
+      desired,
+      "MissingClusterDNS",
+      `pod: "${
+        fullName(desired)
+      }". kubelet does not have ClusterDNS IP configured and cannot create Pod using "ClusterFirst" policy. Falling back to "Default" policy.`,
+    );
+  }
+
+  /** Says once that a sandbox that has stopped is replaced, and that the pod's time is over. */
+  recordPlan(
     desired: DesiredPod,
-    { sandboxChanged = false }: PodPlan,
+    { sandboxChanged = false, failure }: PodPlan,
   ): void {
-    const said = this.#saidSandboxChanged;
+    if (sandboxChanged && !this.#saidSandboxChanged) {
+      this.record(desired, {
+        type: "Normal",
+        reason: "SandboxChanged",
+        message: "Pod sandbox changed, it will be killed and re-created.",
+      });
+    }
     this.#saidSandboxChanged = sandboxChanged;
-    if (said || !sandboxChanged) return;
-    this.record(desired, {
-      type: "Normal",
-      reason: "SandboxChanged",
-      message: "Pod sandbox changed, it will be killed and re-created.",
-    });
+    if (failure?.reason !== "DeadlineExceeded" || this.#saidDeadline) return;
+    this.#saidDeadline = true;
+    const { reason, message } = failure;
+    this.record(desired, { type: "Normal", reason, message });
   }
 
   /** Says once of each container that it backs off. */
   recordBackoff(desired: DesiredPod, { waiting }: PodPlan): void {
+    for (const container of this.#saidWaiting.keys()) {
+      if (!waiting.has(container)) this.#saidWaiting.delete(container);
+    }
     for (const [container, { reason, message = "" }] of waiting) {
       const said = `${reason} ${message}`;
       if (this.#saidWaiting.get(container) === said) continue;
       this.#saidWaiting.set(container, said);
       const record = this.ofContainer(desired, container);
       if (reason === "CrashLoopBackOff") {
-        const { name, namespace, uid } = desired;
-        const pod = `${name}_${namespace}(${uid})`;
         record(
           "Warning",
           "BackOff",
-          `Back-off restarting failed container ${container} in pod ${pod}`,
+          `Back-off restarting failed container ${container} in pod ${
+            fullName(desired)
+          }`,
         );
       }
       if (reason === "ImagePullBackOff") {
-        record("Normal", "BackOff", message.split(": ErrImagePull")[0] ?? "");
+        const [backOff = ""] = /^Back-off pulling image ".*?"/.exec(message) ??
+          [];
+        record("Normal", "BackOff", backOff);
         record("Warning", "Failed", "Error: ImagePullBackOff");
       }
     }
   }
+}
+
+/** As the kubelet names pods in its messages. */
+function fullName({ name, namespace, uid }: DesiredPod): string {
+  return `${name}_${namespace}(${uid})`;
+}
+
+function listOf(
+  { initContainers, ephemeralContainers }: DesiredPod,
+  container: string,
+): string {
+  const isIn = (list: readonly DesiredContainer[]) =>
+    list.some(({ name }) => name === container);
+  if (isIn(initContainers)) return "initContainers";
+  return isIn(ephemeralContainers) ? "ephemeralContainers" : "containers";
 }

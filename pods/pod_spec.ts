@@ -56,6 +56,13 @@ export function desiredPod(pod: Pod): DesiredPod {
   };
 }
 
+/** All containers of a pod, of every kind. */
+export function containersOf(
+  { initContainers, containers, ephemeralContainers }: DesiredPod,
+): readonly DesiredContainer[] {
+  return [...initContainers, ...containers, ...ephemeralContainers];
+}
+
 /** Whether the API says that the pod has ended, for better or worse. */
 export function hasEnded({ status }: Pod): boolean {
   return status?.phase === "Succeeded" || status?.phase === "Failed";

@@ -1,56 +1,30 @@
-import { messageOf } from "../async/message_of.ts";
 import { isDeepStrictEqual } from "node:util";
-import type { AbortOptions } from "../async/abort.ts";
-import type { TaskGroup } from "../async/task_group.ts";
 import type { Pod, PodStatus } from "../k8s/types.ts";
 import type { Refusal } from "../providers/provider.ts";
 import type { ObservedPod, PodIdentity } from "../providers/runtime.ts";
-import { ContainerStops } from "./container_stops.ts";
 import {
   newMemory,
-  type PodMemory,
   withChangedObjects,
   withFailure,
-  withMount,
-  withMountFailure,
-  withNewSandbox,
-  withStaleVolumes,
-  withStart,
-  withStartFailure,
-  withVolumes,
+  withHealth,
 } from "./memory.ts";
-import { MountError } from "./mount_error.ts";
-import {
-  planPod,
-  type PodAction,
-  type PodFailure,
-  type PodPlan,
-} from "./plan.ts";
+import { planPod, type PodFailure, type PodPlan } from "./plan.ts";
 import { planStop } from "./plan_stop.ts";
-import {
-  createSandbox,
-  type EngineContext,
-  lacksClusterDns,
-  podRefusals,
-  setVolumes,
-  type StartAction,
-  startContainer,
-} from "./pod_actions.ts";
+import { podRefusals, type SyncContext } from "./pod_actions.ts";
 import { PodEvents } from "./pod_events.ts";
-import { type DesiredPod, desiredPod } from "./pod_spec.ts";
+import { PodPlace } from "./pod_place.ts";
+import { PodProbes } from "./pod_probes.ts";
+import { PodRelease } from "./pod_release.ts";
+import { type DesiredPod, desiredPod, hasEnded } from "./pod_spec.ts";
+import { type PodState, PodSteps, type StepOptions } from "./pod_steps.ts";
 import { withPublished } from "./published.ts";
 import { podStatus } from "./status.ts";
 import { withLogMessages } from "./termination_message.ts";
-import { isUnreachable } from "./unreachable.ts";
 
 /** What a sync may use besides the pod. */
-export interface SyncOptions extends AbortOptions {
-  /** For work that outlives the sync: stopping containers. */
-  readonly group: TaskGroup;
+export interface SyncOptions extends StepOptions {
   /** Says that the status has changed in the middle of a sync. */
   report(): void;
-  /** Asks for another sync. */
-  retry(options?: { readonly after?: number }): void;
 }
 
 /** How the engine goes on with a pod. */
@@ -60,34 +34,44 @@ export type NextSync =
 
 /** One pod in the engine: what is wanted, what is remembered, and one pass towards it. */
 export class PodSync {
-  readonly #context: EngineContext;
+  readonly #context: SyncContext;
   readonly #deleted = Promise.withResolvers<PodStatus | undefined>();
-  /** Aborted when the pod is deleted: what was being started need not be. */
-  readonly #starting = new AbortController();
-  readonly #stops: ContainerStops;
+  readonly #probes: PodProbes;
+  readonly #release: PodRelease;
   /** Termination messages taken from logs, by the ID of the run. */
   readonly #logMessages = new Map<string, string>();
   readonly #events: PodEvents;
+  readonly #place: PodPlace;
+  readonly #state: PodState;
+  readonly #steps: PodSteps;
   /** Fields whose refusal was recorded. */
   readonly #refusedFields = new Set<string>();
-  #desired: DesiredPod;
   #refusals: readonly Refusal[] = [];
-  #memory: PodMemory;
   #status: PodStatus | undefined;
   #deletionGraceSeconds: number | undefined;
 
-  constructor(pod: Pod, context: EngineContext) {
+  constructor(pod: Pod, context: SyncContext) {
     this.#context = context;
     this.#events = new PodEvents(context.events);
-    this.#stops = new ContainerStops(context.runtime);
-    this.#desired = desiredPod(pod);
+    this.#probes = new PodProbes(context.runtime, context.probeMetrics);
+    this.#release = new PodRelease(context.runtime);
+    this.#place = new PodPlace(pod, {
+      context,
+      admitted: context.admitted,
+      record: (type, reason, message) =>
+        this.#events.record(this.#state.desired, { type, reason, message }),
+    });
     const { startTime } = pod.status ?? {};
-    this.#memory = newMemory(startTime ? new Date(startTime) : new Date());
+    this.#state = {
+      desired: desiredPod(this.#place.granted),
+      memory: newMemory(startTime ? new Date(startTime) : new Date()),
+    };
+    this.#steps = new PodSteps(this.#state, context, this.#events);
     this.#refuse();
   }
 
   get identity(): PodIdentity {
-    const { uid, namespace, name } = this.#desired;
+    const { uid, namespace, name } = this.#state.desired;
     return { uid, namespace, name };
   }
 
@@ -98,21 +82,40 @@ export class PodSync {
 
   /** Takes a newer version of the pod. */
   update(pod: Pod): void {
-    this.#desired = desiredPod(pod);
+    this.#place.update(pod);
+    this.#state.desired = desiredPod(this.#place.granted);
     this.objectsChanged();
     this.#refuse();
   }
 
   /** Something that the pod refers to has changed, or itself: its volumes are made anew. */
   objectsChanged(): void {
-    const { imagePullSecrets = [] } = this.#desired.pod.spec ?? {};
+    const { imagePullSecrets = [] } = this.#state.desired.pod.spec ?? {};
     const openRegistry = imagePullSecrets.length > 0;
-    this.#memory = withChangedObjects(this.#memory, { openRegistry });
+    this.#state.memory = withChangedObjects(this.#state.memory, {
+      openRegistry,
+    });
+  }
+
+  get pod(): Pod {
+    return this.#state.desired.pod;
+  }
+
+  /** Whether it has not ended and nobody has asked it to. */
+  get isActive(): boolean {
+    return !this.#isEnding && this.#deletionGraceSeconds === undefined &&
+      !hasEnded({ status: this.#status ?? {} });
+  }
+
+  /** Whether it has ended, and let go of what it held. */
+  get isOver(): boolean {
+    return this.#release.isDone;
   }
 
   /** Ends the pod as failed, whatever its containers say; the first failure counts. */
   fail(failure: PodFailure): void {
-    this.#memory = withFailure(this.#memory, failure);
+    this.#state.memory = withFailure(this.#state.memory, failure);
+    this.#steps.end("Pod is ended");
   }
 
   /** Asks for the pod's end; resolves with its last status when all of it is gone. */
@@ -121,7 +124,7 @@ export class PodSync {
       this.#deletionGraceSeconds ?? Infinity,
       graceSeconds,
     );
-    this.#starting.abort(new DOMException("Pod is deleted", "AbortError"));
+    this.#steps.end("Pod is deleted");
     return this.#deleted.promise;
   }
 
@@ -131,16 +134,34 @@ export class PodSync {
     if (this.#deletionGraceSeconds !== undefined) {
       return await this.#syncDeletion(observed, options);
     }
+    const elsewhere = this.#settle(observed);
+    if (elsewhere !== undefined) return elsewhere;
     if (this.#refusals.length > 0) {
-      this.#setStatus(observed, refusedPlan(this.#desired, this.#refusals));
+      this.#setStatus(
+        observed,
+        refusedPlan(this.#state.desired, this.#refusals),
+      );
       return { kind: "again" };
     }
     const plan = this.#plan(observed);
-    this.#events.recordSandbox(this.#desired, plan);
-    if (plan.actions.length === 0) return this.#conclude(observed, plan);
+    this.#events.recordPlan(this.#state.desired, plan);
+    const resize = await this.#place.resize(
+      this.#state.desired,
+      observed,
+      options,
+    );
+    const actions = [...plan.actions, ...resize];
+    if (actions.length === 0) {
+      const next = this.#conclude(observed, plan);
+      if (this.#isEnding) {
+        options.report();
+        await this.#release.run(observed, options);
+      }
+      return next;
+    }
     // Acting may take long (a pull): what is known now is said before.
     if (this.#setStatus(observed, plan)) options.report();
-    await this.#perform(plan.actions, observed, options);
+    await this.#steps.take(actions, observed, options);
     const after = await this.#observe(options);
     const rest = this.#plan(after);
     this.#conclude(after, rest);
@@ -148,17 +169,37 @@ export class PodSync {
     return more ? { kind: "again", after: 0 } : again(rest);
   }
 
+  get #isEnding(): boolean {
+    return this.#state.desired.ended ||
+      this.#state.memory.failure !== undefined;
+  }
+
+  /** Gets the pod its place on the node; what comes next where it has none, or not yet. */
+  #settle(observed: ObservedPod): NextSync | undefined {
+    const placement = this.#place.settle(observed);
+    switch (placement.kind) {
+      case "taken":
+        if (this.#place.granted === this.#state.desired.pod) return undefined;
+        this.#state.desired = desiredPod(this.#place.granted);
+        return undefined;
+      case "rejected":
+        return this.#conclude(observed, { actions: [], waiting: new Map() });
+      case "later":
+        return { kind: "again", after: placement.after };
+    }
+  }
+
   /** Says which fields cannot be honoured; what runs already goes on without them. */
   #refuse(): void {
-    const refusals = podRefusals(this.#desired.pod, this.#context);
+    const refusals = podRefusals(this.#state.desired.pod, this.#context);
     for (const { field, message } of refusals) {
       if (this.#refusedFields.has(field)) continue;
       this.#refusedFields.add(field);
       const text = `${field}: ${message}`;
-      this.#events.warn(this.#desired, "UnsupportedField", text);
+      this.#events.warn(this.#state.desired, "UnsupportedField", text);
     }
     const { containerStatuses = [] } = this.#status ??
-      this.#desired.pod.status ??
+      this.#state.desired.pod.status ??
       {};
     const started = containerStatuses.some(({ containerID }) =>
       containerID !== undefined
@@ -167,30 +208,49 @@ export class PodSync {
   }
 
   #plan(observed: ObservedPod): PodPlan {
-    return planPod(this.#desired, observed, this.#memory, new Date());
+    const planned = this.#place.planned(observed);
+    return planPod(
+      this.#state.desired,
+      planned,
+      this.#state.memory,
+      new Date(),
+    );
   }
 
   #conclude(observed: ObservedPod, plan: PodPlan): NextSync {
-    this.#events.recordBackoff(this.#desired, plan);
+    this.#events.recordBackoff(this.#state.desired, plan);
     this.#setStatus(observed, plan);
     return again(plan);
   }
 
-  async #observe({ signal }: AbortOptions): Promise<ObservedPod> {
-    const { uid, pod } = this.#desired;
+  async #observe(options: SyncOptions): Promise<ObservedPod> {
+    const { signal } = options;
+    const { uid, pod } = this.#state.desired;
     const { runtime } = this.#context;
     const observed = await runtime.observe(uid, { signal });
-    this.#stops.observe(observed);
-    return withPublished(
+    this.#steps.observe(observed);
+    this.#place.observe(observed, this.#status ?? pod.status);
+    const published = this.#status ?? pod.status;
+    const seen = withPublished(
       await withLogMessages(observed, {
-        desired: this.#desired,
+        desired: this.#state.desired,
         runtime,
         messages: this.#logMessages,
         signal,
       }),
-      this.#status ?? pod.status,
+      published,
       new Date(),
     );
+    this.#probes.keep(seen, {
+      ...options,
+      desired: this.#state.desired,
+      published,
+      nodeIps: this.#context.node().ips,
+      ending: this.#isEnding || this.#deletionGraceSeconds !== undefined,
+      recordOf: (name) => this.#events.ofContainer(this.#state.desired, name),
+    });
+    this.#state.memory = withHealth(this.#state.memory, this.#probes.health);
+    return seen;
   }
 
   async #syncDeletion(
@@ -198,135 +258,26 @@ export class PodSync {
     options: SyncOptions,
   ): Promise<NextSync> {
     const graceSeconds = this.#deletionGraceSeconds ?? 0;
-    const stops = planStop(this.#desired, observed, { graceSeconds });
-    const plan: PodPlan = { actions: stops, waiting: new Map() };
+    const stops = planStop(this.#state.desired, observed, { graceSeconds });
+    const { failure } = this.#state.memory;
+    const plan: PodPlan = {
+      actions: stops,
+      waiting: new Map(),
+      ...(failure && { failure }),
+    };
     if (stops.length > 0) {
-      await this.#perform(stops, observed, options);
+      await this.#steps.take(stops, observed, options);
       this.#setStatus(observed, plan);
       return { kind: "again" };
     }
     this.#setStatus(observed, plan, { stopped: true });
-    const { uid } = this.#desired;
+    const { uid } = this.#state.desired;
     await this.#context.runtime.removeSandbox(uid, options);
+    this.#probes.stop(uid);
     this.#context.objects.release(uid);
+    this.#place.release();
     this.#deleted.resolve(this.#status);
     return { kind: "gone" };
-  }
-
-  async #perform(
-    actions: readonly PodAction[],
-    observed: ObservedPod,
-    options: SyncOptions,
-  ): Promise<void> {
-    const signal = AbortSignal.any([options.signal, this.#starting.signal]);
-    for (const action of actions) {
-      if (action.kind === "stopContainer") {
-        const { container, graceSeconds } = action;
-        this.#stops.stop({ podUid: this.#desired.uid, container }, {
-          graceSeconds,
-          group: options.group,
-          record: this.#events.ofContainer(this.#desired, container),
-          retry: options.retry,
-        });
-        continue;
-      }
-      if (signal.aborted) return;
-      try {
-        const goOn = await this.#prepare(action, observed, { signal });
-        if (!goOn) return;
-      } catch (error) {
-        // A deletion interrupts what was being started; that is not a failure.
-        if (!this.#starting.signal.aborted) throw error;
-      }
-    }
-  }
-
-  /** Performs an action that can be given up; false when those after it make no sense. */
-  async #prepare(
-    action: Exclude<PodAction, { kind: "stopContainer" }>,
-    observed: ObservedPod,
-    options: AbortOptions,
-  ): Promise<boolean> {
-    switch (action.kind) {
-      case "createSandbox":
-        await this.#createSandbox(observed, options);
-        return true;
-      case "setVolumes":
-        return await this.#setVolumes(options);
-      case "startContainer":
-        await this.#startContainer(action, options);
-        return true;
-    }
-  }
-
-  async #createSandbox(
-    { containers }: ObservedPod,
-    options: AbortOptions,
-  ): Promise<void> {
-    const desired = this.#desired;
-    if (lacksClusterDns(this.#context, desired)) {
-      const { name, namespace, uid } = desired;
-      this.#events.warn(
-        desired,
-        "MissingClusterDNS",
-        `pod: "${name}_${namespace}(${uid})". kubelet does not have ClusterDNS IP configured and cannot create Pod using "ClusterFirst" policy. Falling back to "Default" policy.`,
-      );
-    }
-    try {
-      await createSandbox(this.#context, desired, options);
-    } catch (error) {
-      if (!options.signal.aborted && !isUnreachable(error)) {
-        const message = `Failed to create pod sandbox: ${messageOf(error)}`;
-        this.#events.warn(desired, "FailedCreatePodSandBox", message);
-      }
-      throw error;
-    }
-    this.#memory = withNewSandbox(this.#memory, containers);
-  }
-
-  async #setVolumes(options: AbortOptions): Promise<boolean> {
-    // Marked first: an object that changes meanwhile makes them stale again.
-    this.#memory = withVolumes(this.#memory);
-    try {
-      await setVolumes(this.#context, this.#desired, options);
-      this.#memory = withMount(this.#memory);
-      return true;
-    } catch (error) {
-      if (options.signal.aborted || !(error instanceof MountError)) {
-        this.#memory = withStaleVolumes(this.#memory);
-        throw error;
-      }
-      const { message } = error;
-      this.#memory = withMountFailure(this.#memory, new Date(), message);
-      this.#events.warn(this.#desired, "FailedMount", message);
-      return false;
-    }
-  }
-
-  async #startContainer(
-    action: StartAction,
-    options: AbortOptions,
-  ): Promise<void> {
-    const { name } = action.container;
-    const record = this.#events.ofContainer(this.#desired, name);
-    const failure = await startContainer(
-      this.#context,
-      this.#desired,
-      action,
-      {
-        ...options,
-        record,
-        warn: (message) =>
-          this.#events.warn(
-            this.#desired,
-            "FailedToRetrieveImagePullSecret",
-            message,
-          ),
-      },
-    );
-    this.#memory = failure === undefined
-      ? withStart(this.#memory, name, action.restartsInARow)
-      : withStartFailure(this.#memory, name, failure);
   }
 
   /** Makes the status; says whether it differs from the one before. */
@@ -335,17 +286,21 @@ export class PodSync {
     plan: PodPlan,
     { stopped = false }: { readonly stopped?: boolean } = {},
   ): boolean {
-    const before = this.#status ?? this.#desired.pod.status;
-    const status = podStatus({
-      desired: this.#desired,
-      observed,
-      plan,
-      memory: this.#memory,
+    const before = this.#status ?? this.#state.desired.pod.status;
+    const status = this.#place.status(
+      podStatus({
+        desired: this.#state.desired,
+        observed,
+        plan,
+        memory: this.#state.memory,
+        before,
+        nodeIps: this.#context.node().ips,
+        runtimeName: this.#context.runtimeName,
+        stopped,
+      }, new Date()),
       before,
-      nodeIps: this.#context.node().ips,
-      runtimeName: this.#context.runtimeName,
-      stopped,
-    }, new Date());
+    );
+    this.#place.look(status, observed);
     if (isDeepStrictEqual(this.#status, status)) return false;
     this.#status = status;
     return true;

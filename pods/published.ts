@@ -23,6 +23,7 @@ export function withPublished(
   const statuses = [
     ...published?.initContainerStatuses ?? [],
     ...published?.containerStatuses ?? [],
+    ...published?.ephemeralContainerStatuses ?? [],
   ];
   const known = observed.containers.map((container) => {
     const status = statuses.find(({ name }) => name === container.name);

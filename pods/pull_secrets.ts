@@ -1,6 +1,8 @@
 import type { AbortOptions } from "../async/abort.ts";
 import { messageOf } from "../async/message_of.ts";
+import type { Secret } from "../k8s/types.ts";
 import type { RegistryCredentials } from "../providers/runtime.ts";
+import type { PullSecret } from "./image_access.ts";
 import type { ObjectSource } from "./objects.ts";
 import type { DesiredPod } from "./pod_spec.ts";
 import {
@@ -8,6 +10,12 @@ import {
   type KeyringEntry,
   readPullSecret,
 } from "./registry_keyring.ts";
+
+/** What a Secret opens a registry with. */
+export interface SecretCredentials {
+  readonly credentials: RegistryCredentials;
+  readonly secret: PullSecret;
+}
 
 /** Options for {@linkcode pullCredentials}. */
 export interface PullSecretOptions extends AbortOptions {
@@ -25,16 +33,22 @@ export async function pullCredentials(
   desired: DesiredPod,
   image: string,
   { objects, warn, signal }: PullSecretOptions,
-): Promise<readonly RegistryCredentials[]> {
+): Promise<readonly SecretCredentials[]> {
   const named = (desired.pod.spec?.imagePullSecrets ?? [])
     .flatMap(({ name }) => name ? [name] : []);
   const keyring: KeyringEntry[] = [];
+  const owners = new Map<RegistryCredentials, Secret>();
   const missing: string[] = [];
   for (const name of new Set(named)) {
     try {
       const secret = await objects.secret(desired, name, { signal });
-      if (secret === undefined) missing.push(name);
-      else keyring.push(...readPullSecret(secret));
+      if (secret === undefined) {
+        missing.push(name);
+        continue;
+      }
+      const entries = readPullSecret(secret);
+      keyring.push(...entries);
+      for (const { credentials } of entries) owners.set(credentials, secret);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof TypeError) warn(messageOf(error));
@@ -48,5 +62,19 @@ export async function pullCredentials(
       }); attempting to pull the image may not succeed.`,
     );
   }
-  return credentialsFor(image, keyring);
+  return await Promise.all(
+    credentialsFor(image, keyring).map(async (credentials) => {
+      const { name = "", namespace = desired.namespace, uid = "" } =
+        owners.get(credentials)?.metadata ?? {};
+      const hash = await hashOf(credentials);
+      return { credentials, secret: { namespace, name, uid, hash } };
+    }),
+  );
+}
+
+async function hashOf(credentials: RegistryCredentials): Promise<string> {
+  const fields = Object.entries(credentials).toSorted();
+  const bytes = new TextEncoder().encode(JSON.stringify(fields));
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
+  return new Uint8Array(digest).toHex();
 }

@@ -41,7 +41,7 @@ async function pull(
       signal: new AbortController().signal,
     },
   );
-  const users = credentials.map((found) =>
+  const users = credentials.map(({ credentials: found }) =>
     found.kind === "password" ? found.username : found.kind
   );
   return { users, warnings, asked };
@@ -79,4 +79,33 @@ Deno.test("pullCredentials() warns of a secret that it cannot read, and does wit
   assert.deepEqual(warnings, [
     'Cannot read image pull secret "b": its .dockerconfigjson is not a Docker configuration',
   ]);
+});
+
+Deno.test("pullCredentials() names the Secret of what opens a registry, and tells its content from others", async () => {
+  const find = async (user: string, name = "a") => {
+    const { metadata, ...content } = secret(name, user);
+    const known = {
+      ...content,
+      metadata: { ...metadata, namespace: "shop", uid: `uid of ${name}` },
+    };
+    const [found] = await pullCredentials(
+      desiredPod({
+        metadata: { uid: "u", name: "web", namespace: "shop" },
+        spec: { containers: [], imagePullSecrets: [{ name }] },
+      }),
+      "quay.io/a/b:1",
+      {
+        objects: { secret: () => Promise.resolve(known) },
+        warn: assert.fail,
+        signal: new AbortController().signal,
+      },
+    );
+    return found?.secret;
+  };
+  const ann = await find("ann");
+  const { hash = "", ...named } = ann ?? {};
+  assert.deepEqual(named, { namespace: "shop", name: "a", uid: "uid of a" });
+  assert.match(hash, /^[0-9a-f]{64}$/);
+  assert.equal((await find("ann", "b"))?.hash, hash);
+  assert.notEqual((await find("bob"))?.hash, hash);
 });

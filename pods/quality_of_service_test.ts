@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Container, Pod } from "../k8s/types.ts";
-import { containerResources } from "./container_resources.ts";
+import { containerResources, podLimitRefusals } from "./container_resources.ts";
 import { oomScoreAdj, qosClass } from "./quality_of_service.ts";
 
 type Resources = NonNullable<Container["resources"]>;
@@ -112,3 +112,100 @@ Deno.test("containerResources() takes the limit for an absent request, and 0 for
   });
   assert.deepEqual(of({}), { cpuRequestMillis: 0, oomScoreAdj: 1000 });
 });
+
+Deno.test("oomScoreAdj() of a sidecar is never earlier than that of the container which asked for least", () => {
+  const sidecar = {
+    name: "side",
+    restartPolicy: "Always",
+    resources: resources({ memory: "1Gi" }),
+  };
+  const pod: Pod = {
+    spec: {
+      containers: [],
+      ...podOf(resources({ memory: "3Gi" }), resources({ memory: "4Gi" })).spec,
+      initContainers: [sidecar],
+    },
+  };
+  assert.equal(oomScoreAdj(pod, sidecar, 10 * gi), 700);
+  const { restartPolicy: _, ...init } = sidecar;
+  const plain = { spec: { containers: [], initContainers: [init] } };
+  assert.equal(oomScoreAdj(plain, init, 10 * gi), 900);
+});
+
+/** A pod with resources of its own, and two containers. */
+function podLevel(own: Resources, ...containers: Resources[]): Pod {
+  const pod = podOf(...containers);
+  const spec = { containers: [], ...pod.spec, resources: own };
+  return { spec };
+}
+
+Deno.test("qosClass() of a pod with resources of its own goes by those", () => {
+  assert.equal(qosClass(podLevel(resources({}, half), {}, {})), "Guaranteed");
+  const some = resources({ cpu: "1m" });
+  assert.equal(qosClass(podLevel(some, resources({}, half))), "Burstable");
+  const other = { limits: { "a.com/gpu": "1" } };
+  assert.equal(qosClass(podLevel(other, resources({}, half))), "Guaranteed");
+});
+
+Deno.test("oomScoreAdj() shares what only the pod asks for among its containers", () => {
+  const asked = resources({ memory: "2Gi" });
+  const pod = podLevel(resources({ memory: "4Gi" }), asked, {});
+  assert.equal(oomScoreAdj(pod, { name: "c1" }, 10 * gi), 900);
+  assert.equal(
+    oomScoreAdj(pod, { name: "c0", resources: asked }, 10 * gi),
+    700,
+  );
+});
+
+Deno.test("containerResources() has the limits of the pod where the container has none", () => {
+  const own = resources(undefined, { memory: "1Gi" });
+  const pod = podLevel(resources({}, { cpu: "2", memory: "4Gi" }), own, {});
+  const of = (resources: Resources) => {
+    const node = { allocatable: {} };
+    const { oomScoreAdj: _, ...limits } = containerResources(
+      pod,
+      { name: "c0", resources },
+      node,
+    );
+    return limits;
+  };
+  const cpu = { cpuLimitMillis: 2000, cpuRequestMillis: 2000 };
+  assert.deepEqual(of(own), { memoryLimitBytes: gi, ...cpu });
+  assert.deepEqual(of({}), { memoryLimitBytes: 4 * gi, ...cpu });
+});
+
+const kept: readonly (readonly [string, Pod, readonly string[]])[] = [
+  ["a pod without any", podOf({}, {}), []],
+  ["one container", podLevel(resources({}, half), {}), []],
+  [
+    "two containers without limits",
+    podLevel(resources({}, half), {}, {}),
+    ["cpu", "memory"],
+  ],
+  [
+    "containers whose limits are no more together",
+    podLevel(
+      resources({}, { cpu: "1", memory: "2Gi" }),
+      resources({}, half),
+      resources({}, half),
+    ),
+    [],
+  ],
+  [
+    "containers whose memory is more together",
+    podLevel(
+      resources({}, { cpu: "1", memory: "1Gi" }),
+      resources({}, half),
+      resources({}, half),
+    ),
+    ["memory"],
+  ],
+];
+for (const [claim, pod, want] of kept) {
+  Deno.test(`podLimitRefusals() names the limits that cannot be kept for ${claim}`, () => {
+    assert.deepEqual(
+      podLimitRefusals(pod).map(({ field }) => field),
+      want.map((name) => `spec.resources.limits[${name}]`),
+    );
+  });
+}

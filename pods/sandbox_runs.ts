@@ -1,12 +1,8 @@
 import type { ObservedContainer, ObservedPod } from "../providers/runtime.ts";
 import type { PodMemory } from "./memory.ts";
 import type { DesiredPod } from "./pod_spec.ts";
-import {
-  find,
-  type InitProgress,
-  initProgress,
-  mayRestart,
-} from "./init_progress.ts";
+import { find, type InitProgress, initProgress } from "./init_progress.ts";
+import { mayRestart } from "./restart_policy.ts";
 
 /**
  * How far the init containers are in the pod's sandbox; in a new one they all run again.
@@ -18,7 +14,8 @@ export function sandboxProgress(
   observed: ObservedPod,
   memory: PodMemory,
 ): InitProgress {
-  return initProgress(desired, sandboxRuns(desired, observed, memory));
+  const runs = sandboxRuns(desired, observed, memory);
+  return initProgress(desired, runs, memory.health);
 }
 
 /** The pod without the runs of the sandboxes that it had before. */
@@ -43,19 +40,23 @@ export function needsSandbox(
   observed: ObservedPod,
 ): boolean {
   if (observed.sandbox === "ready") return false;
-  if (initProgress(desired, observed).kind === "failed") return false;
-  return desired.containers.some(({ name }) => {
-    const state = find(observed, name)?.state;
+  const init = initProgress(desired, observed, new Map());
+  if (init.kind === "failed") return false;
+  return desired.containers.some((container) => {
+    const state = find(observed, container.name)?.state;
     switch (state?.kind) {
       case undefined:
         return true;
       case "running": // It will be ended, and not by success.
-        return desired.restartPolicy !== "Never";
+        return mayRestart(container, desired, { code: killed });
       case "terminated":
-        return mayRestart(desired.restartPolicy, state.exit);
+        return mayRestart(container, desired, state.exit);
     }
   });
 }
+
+/** The exit code of what SIGKILL ended. */
+const killed = 137;
 
 /**
  * Leaves out runs that started before one that must come before them: those are of an earlier
@@ -67,11 +68,12 @@ function withoutEarlier(
 ): ObservedPod {
   let earliest = -Infinity;
   const former = new Set<string>();
-  for (const { name } of initContainers) {
+  for (const { kind, name } of initContainers) {
     const run = find(observed, name);
     if (run === undefined) continue;
     if (isEarlier(run, earliest)) former.add(name);
-    else earliest = Math.max(earliest, startOf(run));
+    // A sidecar may have been started again beside what came after it.
+    else if (kind !== "sidecar") earliest = Math.max(earliest, startOf(run));
   }
   for (const { name } of containers) {
     const run = find(observed, name);

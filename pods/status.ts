@@ -9,13 +9,20 @@ import type {
   ObservedContainer,
   ObservedPod,
 } from "../providers/runtime.ts";
-import { podConditions, withTransitionTimes } from "./conditions.ts";
+import {
+  disruptionVerdicts,
+  podConditions,
+  withTransitionTimes,
+} from "./conditions.ts";
+import { healthOf } from "./health.ts";
 import type { PodMemory } from "./memory.ts";
+import { optional } from "./optional.ts";
 import { type PodPhase, podPhase, stoppedPhase } from "./phase.ts";
 import { find, type InitProgress } from "./init_progress.ts";
 import type { PodPlan, Waiting } from "./plan.ts";
 import type { DesiredContainer, DesiredPod } from "./pod_spec.ts";
 import { sandboxProgress } from "./sandbox_runs.ts";
+import { withShortMessages } from "./termination_message.ts";
 
 /** What {@linkcode podStatus} is made from. */
 export interface StatusInput {
@@ -39,26 +46,38 @@ export function podStatus(input: StatusInput, now: Date): PodStatus {
   const init = sandboxProgress(desired, observed, memory);
   const phase = statusPhase(input, init);
   const ended = phase === "Succeeded" || phase === "Failed";
-  const initStatuses = desired.initContainers.map((container) =>
-    containerStatus(container, input, { isInit: true })
-  );
-  const containerStatuses = desired.containers.map((container) =>
-    containerStatus(container, input, { isInit: false })
-  );
+  const statuses = (containers: readonly DesiredContainer[]) =>
+    containers.map((container) => containerStatus(container, input));
+  const initStatuses = statuses(desired.initContainers);
+  const containerStatuses = statuses(desired.containers);
+  const ephemeralStatuses = statuses(desired.ephemeralContainers);
+  const isSidecar = (_: ContainerStatus, index: number) =>
+    desired.initContainers[index]?.kind === "sidecar";
+  const { generation } = desired.pod.metadata ?? {};
   const verdicts = podConditions({
     pod: desired.pod,
     phase,
     sandboxReady: observed.sandbox === "ready" && !ended,
     initialized: init.kind === "done",
-    initStatuses,
+    initStatuses: initStatuses.filter((status, i) => !isSidecar(status, i)),
+    sidecarStatuses: initStatuses.filter(isSidecar),
     containerStatuses,
   });
   const failure = plan.failure ??
     (phase === "Failed" ? keptFailure(before) : undefined);
-  return {
+  return withShortMessages({
+    ...optional("observedGeneration", generation),
     phase,
-    conditions: withTransitionTimes(verdicts, before, now),
-    ...(failure ?? {}),
+    conditions: withTransitionTimes(
+      [...verdicts, ...disruptionVerdicts(plan.failure)]
+        .map((verdict) => ({
+          ...verdict,
+          ...optional("observedGeneration", generation),
+        })),
+      before,
+      now,
+    ),
+    ...(failure && { reason: failure.reason, message: failure.message }),
     ...addresses("hostIP", "hostIPs", nodeIps),
     ...addresses("podIP", "podIPs", podIps(input)),
     startTime: before?.startTime ?? apiTime(memory.startedAt),
@@ -66,7 +85,10 @@ export function podStatus(input: StatusInput, now: Date): PodStatus {
       ? {}
       : { initContainerStatuses: initStatuses }),
     containerStatuses,
-  };
+    ...(ephemeralStatuses.length === 0
+      ? {}
+      : { ephemeralContainerStatuses: ephemeralStatuses }),
+  }, desired);
 }
 
 function statusPhase(
@@ -111,15 +133,19 @@ function addresses<One extends string, Many extends string>(
 }
 
 function containerStatus(
-  { name, image }: DesiredContainer,
+  container: DesiredContainer,
   input: StatusInput,
-  { isInit }: { readonly isInit: boolean },
 ): ContainerStatus {
-  const { observed, plan, stopped, runtimeName } = input;
+  const { kind, name, image } = container;
+  const { desired, observed, plan, memory, stopped, runtimeName } = input;
   const seen = find(observed, name);
   const waiting = plan.waiting.get(name);
   if (seen === undefined) {
-    const state = stopped ? lostBeforeStart : { waiting: notStarted(waiting) };
+    const hasInit = desired.initContainers.length > 0;
+    const reason = hasInit ? "PodInitializing" : "ContainerCreating";
+    const state = stopped
+      ? lostBeforeStart
+      : { waiting: notStarted(waiting ?? { reason }) };
     return {
       name,
       image,
@@ -134,13 +160,16 @@ function containerStatus(
   const running = seen.state.kind === "running";
   const succeeded = seen.state.kind === "terminated" &&
     seen.state.exit.code === 0;
+  const { started, ready } = healthOf(container, seen, memory.health);
   return {
     name,
-    image,
+    image: running ? seen.image : image,
     imageID: seen.imageId,
     containerID: `${runtimeName}://${seen.id}`,
-    ready: isInit ? succeeded && waiting === undefined : running,
-    started: running,
+    ready: kind === "init"
+      ? succeeded && waiting === undefined
+      : kind !== "ephemeral" && running && ready,
+    started: running && started,
     restartCount: seen.attempt,
     ...states(seen, waiting, runtimeName),
   };
@@ -179,7 +208,7 @@ function terminated(exit: Exit, containerID: string): ContainerState {
 }
 
 function notStarted(
-  { reason, message }: Waiting = { reason: "ContainerCreating" },
+  { reason, message }: Waiting,
 ): { reason: string; message?: string } {
   return message === undefined ? { reason } : { reason, message };
 }

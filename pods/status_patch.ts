@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { PodCondition, PodStatus } from "../k8s/types.ts";
 import { sameVerdict } from "./conditions.ts";
+import { resizeConditionTypes } from "./resize_conditions.ts";
 
 /** The fields that the node writes, besides the conditions. */
 const fields = [
@@ -14,6 +15,10 @@ const fields = [
   "startTime",
   "initContainerStatuses",
   "containerStatuses",
+  "ephemeralContainerStatuses",
+  "observedGeneration",
+  "allocatedResources",
+  "resources",
 ] as const satisfies readonly (keyof PodStatus)[];
 
 /** Lists that a strategic merge patch would add to, by IP address, rather than replace. */
@@ -33,9 +38,15 @@ export function statusPatch(
   const changed = fields.filter((field) =>
     !isDeepStrictEqual(server?.[field] ?? null, status[field] ?? null)
   );
-  const conditions = (status.conditions ?? []).filter((condition) =>
-    !isPublished(condition, server)
-  );
+  const conditions = [
+    ...(status.conditions ?? []).filter((condition) =>
+      !isPublished(condition, server)
+    ),
+    ...goneConditions(server, status).map((type) => ({
+      type,
+      $patch: "delete",
+    })),
+  ];
   if (changed.length === 0 && conditions.length === 0) return undefined;
   return {
     ...Object.fromEntries(
@@ -53,13 +64,26 @@ export function mergedStatus(
   if (server === undefined) return status;
   if (statusPatch(server, status) === undefined) return server;
   const own = status.conditions ?? [];
+  const gone = goneConditions(server, status);
   const others = (server.conditions ?? []).filter(({ type }) =>
-    !own.some((condition) => condition.type === type)
+    !gone.includes(type) && !own.some((condition) => condition.type === type)
   );
   const written = fields.map((field) => [field, status[field]]);
   const entries = Object.entries({ ...server, ...Object.fromEntries(written) })
     .filter(([, value]) => value !== undefined);
   return { ...Object.fromEntries(entries), conditions: [...own, ...others] };
+}
+
+/** The types of the node's own conditions that do not hold any more. */
+function goneConditions(
+  server: PodStatus | undefined,
+  status: PodStatus,
+): readonly string[] {
+  const has = (of: PodStatus | undefined, wanted: string) =>
+    of?.conditions?.some(({ type }) => type === wanted) === true;
+  return resizeConditionTypes.filter((type) =>
+    has(server, type) && !has(status, type)
+  );
 }
 
 function patchOf(

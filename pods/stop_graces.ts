@@ -10,6 +10,8 @@ const leastSeconds = 2;
 export class StopGraces {
   /** Milliseconds since the epoch, by container. */
   readonly #deadlines = new Map<string, number>();
+  /** When the first container was asked to end because the whole pod ends. */
+  #podSince: number | undefined;
 
   /** Whether the container was asked to end before, and may not have. */
   has(container: string): boolean {
@@ -18,12 +20,21 @@ export class StopGraces {
 
   /**
    * What is left for a container that is given so many seconds, counted from when it was asked
-   * first: two seconds at least, unless it was given less.
+   * first, or from when the first of the pod was: two seconds at least, unless it was given less.
    */
-  left(container: string, graceSeconds: number, now = Date.now()): number {
+  left(
+    container: string,
+    graceSeconds: number,
+    { ofPod = false, now = Date.now() }: {
+      readonly ofPod?: boolean | undefined;
+      readonly now?: number;
+    } = {},
+  ): number {
+    if (ofPod) this.#podSince ??= now;
+    const since = ofPod ? this.#podSince ?? now : now;
     const deadline = Math.min(
       this.#deadlines.get(container) ?? Infinity,
-      now + graceSeconds * 1000,
+      since + graceSeconds * 1000,
     );
     this.#deadlines.set(container, deadline);
     const left = Math.ceil((deadline - now) / 1000);

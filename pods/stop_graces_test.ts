@@ -15,26 +15,26 @@ function observed(...names: string[]): ObservedPod {
 Deno.test("StopGraces.left() counts from when a container was asked first, down to two seconds", () => {
   const graces = new StopGraces();
   assert.equal(graces.has("a"), false);
-  assert.equal(graces.left("a", 30, 0), 30);
+  assert.equal(graces.left("a", 30, { now: 0 }), 30);
   assert.equal(graces.has("a"), true);
-  assert.equal(graces.left("a", 30, 10_500), 20);
-  assert.equal(graces.left("a", 30, 99_000), 2);
-  assert.equal(graces.left("b", 30, 99_000), 30);
+  assert.equal(graces.left("a", 30, { now: 10_500 }), 20);
+  assert.equal(graces.left("a", 30, { now: 99_000 }), 2);
+  assert.equal(graces.left("b", 30, { now: 99_000 }), 30);
 });
 
 Deno.test("StopGraces.left() takes less grace at once, and no grace as it is", () => {
   const graces = new StopGraces();
-  graces.left("a", 30, 0);
-  assert.equal(graces.left("a", 5, 10_000), 5);
-  assert.equal(graces.left("a", 30, 11_000), 4);
-  assert.equal(graces.left("a", 0, 12_000), 0);
+  graces.left("a", 30, { now: 0 });
+  assert.equal(graces.left("a", 5, { now: 10_000 }), 5);
+  assert.equal(graces.left("a", 30, { now: 11_000 }), 4);
+  assert.equal(graces.left("a", 0, { now: 12_000 }), 0);
 });
 
 Deno.test("StopGraces.keep() forgets what has ended: its next run has all its time", () => {
   const graces = new StopGraces();
-  graces.left("a", 30, 0);
-  graces.left("b", 30, 0);
+  graces.left("a", 30, { now: 0 });
+  graces.left("b", 30, { now: 0 });
   graces.keep(observed("b"));
-  assert.equal(graces.left("a", 30, 20_000), 30);
-  assert.equal(graces.left("b", 30, 20_000), 10);
+  assert.equal(graces.left("a", 30, { now: 20_000 }), 30);
+  assert.equal(graces.left("b", 30, { now: 20_000 }), 10);
 });

@@ -1,5 +1,6 @@
 import type { Container, Pod, Volume } from "../k8s/types.ts";
 import type { Refusal } from "../providers/provider.ts";
+import { podLimitRefusals } from "./container_resources.ts";
 
 const supportedVolumes = [
   "emptyDir",
@@ -17,18 +18,9 @@ const supportedSources = [
 ];
 
 /** Container fields whose meaning farlet does not have yet. */
-const containerFields = [
-  "livenessProbe",
-  "readinessProbe",
-  "startupProbe",
-  "restartPolicy",
-  "restartPolicyRules",
-  "volumeDevices",
-];
+const containerFields = ["volumeDevices"];
 const podFields = [
-  "ephemeralContainers",
   "resourceClaims",
-  "resources",
   "hostnameOverride",
 ];
 
@@ -48,6 +40,7 @@ export function unsupportedFields(pod: Pod): readonly Refusal[] {
     ...podFields.filter((field) => isSet(spec[field])).map((field) =>
       notYet(`spec.${field}`)
     ),
+    ...podLimitRefusals(pod),
     ...containers("initContainers"),
     ...containers("containers"),
     ...(pod.spec?.volumes ?? []).flatMap((volume, index) =>
@@ -61,23 +54,31 @@ function containerRefusals(
   path: string,
 ): readonly Refusal[] {
   const fields = container as unknown as Readonly<Record<string, unknown>>;
-  const { stopSignal: _, ...hooks } = (container.lifecycle ?? {}) as Readonly<
-    Record<string, unknown>
-  >;
   const claims = (container.resources as { claims?: unknown } | undefined)
     ?.claims;
   return [
     ...containerFields.filter((field) => isSet(fields[field])).map((field) =>
       notYet(`${path}.${field}`)
     ),
+    ...ruleRefusals(container, path),
     ...(isSet(claims) ? [notYet(`${path}.resources.claims`)] : []),
     ...(container.env ?? []).flatMap(({ valueFrom }, index) =>
       valueFrom !== undefined && "fileKeyRef" in valueFrom
         ? [notYet(`${path}.env[${index}].valueFrom.fileKeyRef`)]
         : []
     ),
-    ...(isSet(hooks) ? [notYet(`${path}.lifecycle`)] : []),
   ];
+}
+
+function ruleRefusals(container: Container, path: string): readonly Refusal[] {
+  const { restartPolicyRules = [] } = container as {
+    readonly restartPolicyRules?: readonly { readonly action?: string }[];
+  };
+  return restartPolicyRules.flatMap(({ action }, index) =>
+    action === "Restart"
+      ? []
+      : [notYet(`${path}.restartPolicyRules[${index}].action`)]
+  );
 }
 
 function volumeRefusals(volume: Volume, path: string): readonly Refusal[] {

@@ -7,15 +7,6 @@ function refused(container: Record<string, unknown>): readonly string[] {
   return unsupportedFields({ spec: { containers } }).map(({ field }) => field);
 }
 
-Deno.test("unsupportedFields() lets a stop signal pass, and no other part of the lifecycle", () => {
-  const stopSignal = "SIGUSR1";
-  assert.deepEqual(refused({ lifecycle: { stopSignal } }), []);
-  const preStop = { sleep: { seconds: 1 } };
-  assert.deepEqual(refused({ lifecycle: { stopSignal, preStop } }), [
-    "spec.containers[0].lifecycle",
-  ]);
-});
-
 Deno.test("unsupportedFields() leaves what only some providers can do to the providers", () => {
   const mountPropagation = "Bidirectional";
   const volumeMounts = [{ name: "v", mountPath: "/v", mountPropagation }];
@@ -26,13 +17,14 @@ Deno.test("unsupportedFields() leaves what only some providers can do to the pro
 Deno.test("unsupportedFields() names each field that farlet has no meaning for", () => {
   assert.deepEqual(
     refused({
-      livenessProbe: { httpGet: { port: 80 } },
-      restartPolicy: "Always",
+      restartPolicyRules: [
+        { action: "Restart" },
+        { action: "RestartAllContainers" },
+      ],
       resources: { claims: [{ name: "gpu" }] },
     }),
     [
-      "spec.containers[0].livenessProbe",
-      "spec.containers[0].restartPolicy",
+      "spec.containers[0].restartPolicyRules[1].action",
       "spec.containers[0].resources.claims",
     ],
   );

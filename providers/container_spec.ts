@@ -126,8 +126,16 @@ export interface SecuritySettings {
   };
 }
 
+/** What of the machine's resources a container may use. */
+export interface ContainerResources {
+  readonly memoryLimitBytes?: number;
+  readonly cpuLimitMillis?: number;
+  /** Its share when the CPU is short. */
+  readonly cpuRequestMillis?: number;
+}
+
 /** What a runtime needs to know to start a container: everything is resolved and expanded. */
-export interface ContainerSpec {
+export interface ContainerSpec extends ContainerResources {
   readonly name: string;
   /** 0 for the first run, one more for every restart. */
   readonly attempt: number;
@@ -144,13 +152,11 @@ export interface ContainerSpec {
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
   readonly tty: boolean;
-  readonly memoryLimitBytes?: number;
-  readonly cpuLimitMillis?: number;
-  /** Its share when the CPU is short. */
-  readonly cpuRequestMillis?: number;
   /** How early the kernel ends it when memory is short: -1000 (never) to 1000 (first). */
   readonly oomScoreAdj: number;
   readonly security: SecuritySettings;
+  /** The container of the pod whose processes it sees; its own alone, or the pod's, unless given. */
+  readonly targetContainer?: string;
   /** The signal that asks it to end, such as `SIGUSR1`; the image's, else SIGTERM, unless given. */
   readonly stopSignal?: string;
   /** An absolute path in the container, `/dev/termination-log` unless the pod says otherwise. */

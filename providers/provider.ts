@@ -83,6 +83,10 @@ export interface NodeSample {
   readonly memoryUsageBytes?: number;
   /** Where volumes and logs are. */
   readonly filesystem?: FilesystemSample;
+  /** Where images and what containers write are: the same one, unless it is `dedicated`. */
+  readonly imageFilesystem?: FilesystemSample & { readonly dedicated: boolean };
+  /** How many processes there are, and how many there can be. */
+  readonly processes?: { readonly running: number; readonly max: number };
   readonly interfaces?: readonly InterfaceSample[];
 }
 
@@ -97,6 +101,11 @@ export type Provider =
     checkHealth(options: AbortOptions): Promise<Health>;
     /** What the node uses now, read anew at each call. */
     nodeStats?(options: AbortOptions): Promise<NodeSample>;
+    /**
+     * Makes room on the node's disks without touching a pod: removes dead containers, and images
+     * that pods had and nobody uses.
+     */
+    reclaim?(options: AbortOptions): Promise<void>;
     /** What it has to say of the Node besides whether it is ready. */
     readonly conditions?: readonly ConditionSource[];
     /**

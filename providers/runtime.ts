@@ -1,9 +1,11 @@
 import type { AbortOptions } from "../async/abort.ts";
 import type {
+  ContainerResources,
   ContainerSpec,
   SandboxSpec,
   VolumeSpec,
 } from "./container_spec.ts";
+import type { ServerAddress } from "./provider.ts";
 import type { RuntimeStats } from "./samples.ts";
 
 /** Why a container is not running yet, in the words kubectl shows (those of the kubelet). */
@@ -13,6 +15,7 @@ export type WaitingReason =
   | "ErrImagePull"
   | "ErrImageNeverPull"
   | "ImagePullBackOff"
+  | "SignatureValidationFailed"
   | "ImageInspectError"
   | "InvalidImageName"
   | "CreateContainerConfigError"
@@ -142,6 +145,20 @@ export interface LocalImage {
   readonly user?: number | string;
 }
 
+/** An image that was fetched now. */
+export interface PulledImage extends LocalImage {
+  /** Which of the credentials opened the registry; undefined where none was needed. */
+  readonly opened?: RegistryCredentials;
+}
+
+/** A private text that a runtime keeps with what it tells of. */
+export interface KeptText {
+  /** Empty where nothing was written. */
+  read(options: AbortOptions): Promise<string>;
+  /** Replaces the whole of it, atomically. */
+  write(text: string, options: AbortOptions): Promise<void>;
+}
+
 /** What opens a registry for a pull; a registry takes one of the three forms. */
 export type RegistryCredentials =
   | {
@@ -157,6 +174,12 @@ export interface PullProgress {
   readonly doneBytes: number;
   /** Of the layers known so far. */
   readonly totalBytes: number;
+}
+
+/** Options of {@linkcode ContainerRuntime.createSandbox}. */
+export interface SandboxOptions extends AbortOptions {
+  /** Told what of the pod's DNS does not fit, as the message of its Event `DNSConfigForming`. */
+  readonly warnOfDns?: (message: string) => void;
 }
 
 /** Options of {@linkcode ContainerRuntime.pullImage}. */
@@ -213,6 +236,11 @@ export interface ContainerAccess {
  * may lack are optional: their absence is the capability flag.
  */
 export interface ContainerRuntime extends ContainerAccess {
+  /**
+   * What a RuntimeClass may name as its handler besides the default; pods of other classes cannot
+   * run here. A runtime that does not tell takes them all.
+   */
+  readonly handlers?: readonly string[];
   /** Every pod of which something is here, running or not: to be adopted after a restart. */
   listPods(options: AbortOptions): Promise<readonly PodIdentity[]>;
   /** One pod as it is now; an unknown pod has an absent sandbox. */
@@ -224,9 +252,16 @@ export interface ContainerRuntime extends ContainerAccess {
    * Makes the pod's shared environment, unless it is there and works. One that has stopped is
    * replaced, with its network; the records of the containers that ran in it are kept.
    */
-  createSandbox(sandbox: SandboxSpec, options: AbortOptions): Promise<void>;
+  createSandbox(sandbox: SandboxSpec, options: SandboxOptions): Promise<void>;
   /** Kills what still runs and removes all that the pod left here: volumes, logs, records. */
   removeSandbox(podUid: string, options: AbortOptions): Promise<void>;
+  /**
+   * Lets go of what a pod that has ended for good holds and nobody can need: its volumes, its
+   * network. Called once nothing of it runs; logs and records stay until `removeSandbox`.
+   */
+  endSandbox?(podUid: string, options: AbortOptions): Promise<void>;
+  /** Throws a `RuntimeError` of reason `InvalidImageName` for what names no image. */
+  checkImageName?(image: string): void;
   /** The image if it is at hand, without fetching anything. */
   findImage(
     image: string,
@@ -236,7 +271,9 @@ export interface ContainerRuntime extends ContainerAccess {
   pullImage(
     image: string,
     options: PullOptions & AbortOptions,
-  ): Promise<LocalImage>;
+  ): Promise<PulledImage>;
+  /** Which pods may use which images, for as long as the images last. */
+  readonly imageAccess?: KeptText;
   /**
    * Says before any start whether containers of the image can be created: fails as `pullImage`
    * does if it cannot be had, and as `startContainer` does if it is of no use.
@@ -262,6 +299,26 @@ export interface ContainerRuntime extends ContainerAccess {
     ref: ContainerRef,
     options: AbortOptions & { readonly graceSeconds: number },
   ): Promise<void>;
+  /**
+   * Changes what a running container may use, while it runs; nothing if it does not run. What is
+   * undefined stays as it is. Fails with the reason when the engine cannot do it.
+   */
+  updateContainer?(
+    ref: ContainerRef,
+    resources: ContainerResources,
+    options: AbortOptions,
+  ): Promise<void>;
+  /**
+   * Resolves once the place has answered where containers run, so that who waited in vain for one
+   * of them knows that it was not the link.
+   */
+  ping?(options: AbortOptions): Promise<void>;
+  /**
+   * Connects to a TCP server as the machine sees it that the containers run on, for probes and
+   * hooks that name a host. Rejects with `Deno.errors.ConnectionRefused` when nothing listens
+   * there. Aborting drops it.
+   */
+  dial?(address: ServerAddress, options: AbortOptions): Promise<PortConnection>;
   /** The container's log. The stream of an unknown container, or run, fails with `Deno.errors.NotFound`. */
   readLogs(
     ref: ContainerRef,

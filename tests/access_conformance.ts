@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ContainerStatus } from "../k8s/types.ts";
 import type { ProviderBench } from "./provider_bench.ts";
 
 /** What is promised of every provider: each claim with what shows it. */
@@ -22,6 +23,31 @@ export const accessCases: ConformanceCases = {
       { code: 0, stdout: manyLines(100_000), stderr: "" },
     );
     assert.equal((await bench.status(pod))?.phase, "Running");
+  },
+
+  async "is probed by commands, or refuses that by the field's name"(bench) {
+    const exec = { command: bench.commandOf(["exit", "0"]) };
+    const readinessProbe = { exec, timeoutSeconds: 10 };
+    const pod = bench.pod({ args: ["spin"], readinessProbe });
+    await bench.create(pod);
+    await bench.until(pod, (status) => {
+      const [first] = status.containerStatuses ?? [];
+      return bench.has("exec")
+        ? first?.ready === true
+        : isRefused(first, "spec.containers[0].readinessProbe.exec");
+    });
+  },
+
+  async "refuses probes by connections where it has none"(bench) {
+    if (bench.has("portForward")) return;
+    const livenessProbe = { httpGet: { port: 80 } };
+    const pod = bench.pod({ args: ["spin"], livenessProbe });
+    await bench.create(pod);
+    const field = "spec.containers[0].livenessProbe.httpGet";
+    await bench.until(
+      pod,
+      ({ containerStatuses = [] }) => isRefused(containerStatuses[0], field),
+    );
   },
 
   async "gives a command its input, and the end of it"(bench) {
@@ -158,4 +184,11 @@ function manyLines(count: number): string {
   let text = "";
   for (let i = 1; i <= count; i++) text += `line ${i}\n`;
   return text;
+}
+
+function isRefused(
+  status: ContainerStatus | undefined,
+  field: string,
+): boolean {
+  return status?.state?.waiting?.message?.startsWith(`${field}: `) ?? false;
 }

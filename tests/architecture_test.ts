@@ -62,6 +62,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   "yaml": ["async/yaml_file.ts"],
   // Schemas stand where text comes in: configuration, manifests, queries of the kubelet API.
   "zod": [
+    "config_eviction.ts",
     "config_schema.ts",
     "config_node.ts",
     "config_fields.ts",

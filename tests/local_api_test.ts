@@ -263,7 +263,7 @@ Deno.test("farlet get, describe and delete see the pods of farlet run, which end
     const described = await farlet(stage, "describe", "pod", "web");
     assert.match(
       described.stdout,
-      /^ +Normal +Started +\S+ +farlet +\S+ Started container app$/m,
+      /^ +Normal +Started +\S+ +kubelet +\S+ Container started$/m,
     );
     await using watch = startFarlet(["get", "pods", "-w"], {
       env: { FARLET_STATE_DIR: stateDir },

@@ -152,6 +152,11 @@ export class ProviderBench implements AsyncDisposable {
     return this.#subject.listens ?? false;
   }
 
+  /** The command that has the arguments done in a container. */
+  commandOf(args: readonly string[]): string[] {
+    return [...this.#subject.command ?? [], ...args];
+  }
+
   /** Runs the arguments by exec in the pod's container, and gives what came of it. */
   async exec(
     pod: Pod,
@@ -160,11 +165,11 @@ export class ProviderBench implements AsyncDisposable {
       & ProcessStreams
       & Partial<AbortOptions> = {},
   ): Promise<ExecResult> {
-    const { command = [], inputVerb = "cat" } = this.#subject;
+    const { inputVerb = "cat" } = this.#subject;
     const words = args.map((word) => word === "<stdin>" ? inputVerb : word);
     const stdout = new Collected();
     const stderr = new Collected();
-    const code = await this.pods.exec?.(refOf(pod), [...command, ...words], {
+    const code = await this.pods.exec?.(refOf(pod), this.commandOf(words), {
       stdout: stdout.sink,
       stderr: stderr.sink,
       ...streams,

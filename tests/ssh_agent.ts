@@ -9,6 +9,8 @@ export interface SshAgentOptions {
   readonly hosts: readonly TestHost[];
   /** What runs farlet; the sources unless given. */
   readonly program?: readonly string[];
+  /** Further fields of every node. */
+  readonly node?: Readonly<Record<string, unknown>>;
   /** Further fields of every node's `ssh`. */
   readonly ssh?: Readonly<Record<string, unknown>>;
 }
@@ -42,6 +44,7 @@ export class SshAgent implements AsyncDisposable {
       provider: "ssh",
       ip: "127.0.0.1",
       taints: [],
+      ...options.node,
       ssh: {
         host: address,
         user: "root",

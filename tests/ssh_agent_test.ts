@@ -6,6 +6,8 @@ import { controlPlaneMissing, startControlPlane } from "./controlplane.ts";
 import { fromSources, runFarlet } from "./farlet.ts";
 import { needing } from "./needing.ts";
 import { accessSteps } from "./ssh_access_steps.ts";
+import { probeSteps } from "./ssh_probe_steps.ts";
+import { resourceSteps } from "./ssh_resource_steps.ts";
 import { agnhostImage, sshHostsMissing } from "./ssh_hosts.ts";
 import { image, openStage, type StageSteps } from "./ssh_stage.ts";
 
@@ -338,7 +340,13 @@ Deno.test({
   fn: async (test) => {
     await using cluster = await startControlPlane({ controllers: true });
     await using stage = await openStage(cluster);
-    const steps = { ...lifeSteps, ...accessSteps, ...lastStep };
+    const steps = {
+      ...lifeSteps,
+      ...accessSteps,
+      ...resourceSteps,
+      ...probeSteps,
+      ...lastStep,
+    };
     for (const [claim, run] of Object.entries(steps)) {
       // A step builds on those before it.
       if (await test.step(claim, () => run(stage))) continue;

@@ -20,7 +20,13 @@ const beside = {
 const all = [
   { name: "the agent", before: undefined, steps: agentFaults },
   { name: "the link", before: undefined, steps: linkFaults },
-  { name: "the engine", before: giveSmallDisk, steps: engineFaults },
+  {
+    name: "the engine",
+    before: giveSmallDisk,
+    // A full disk is to be seen by its pods: none of them is to be evicted before.
+    node: { eviction: { hard: {} } },
+    steps: engineFaults,
+  },
   { name: "sshd", before: restrictSshd, steps: sshdFaults },
 ];
 
@@ -30,8 +36,9 @@ Deno.test({
     await using cluster = await startControlPlane({ controllers: true });
     await using scope = new AsyncDisposableStack();
     const plays = [];
-    for (const { name, before, steps } of all) {
-      const stage = scope.use(await openStage(cluster, before));
+    for (const { name, before, steps, ...rest } of all) {
+      const node = "node" in rest ? rest.node : {};
+      const stage = scope.use(await openStage(cluster, before, node));
       plays.push({ name, stage, steps });
     }
     const played = await Promise.all(

@@ -122,7 +122,8 @@ export class TestHost implements AsyncDisposable {
 
 const imageArchive = "e2e-images.tar.zst";
 
-function testbed(): string {
+/** The folder of the tools that tests use and this project does not have. */
+export function testbed(): string {
   return Deno.env.get("FARLET_TESTBED") ??
     join(import.meta.dirname ?? ".", "..", "..", "shared", "testbed");
 }

@@ -22,15 +22,21 @@ export type StageSteps = Readonly<
 /** The image of most pods: it has a shell. */
 export const image = busyboxImage;
 
-/** A host with an agent of its own; `before` changes the host while nobody knows it. */
+/**
+ * A host with an agent of its own; `before` changes the host while nobody knows it, `node` has
+ * further fields of the node's configuration.
+ */
 export async function openStage(
   cluster: ControlPlane,
   before: (host: TestHost) => Promise<unknown> = () => Promise.resolve(),
+  node: Readonly<Record<string, unknown>> = {},
 ): Promise<SshStage & AsyncDisposable> {
   await using scope = new AsyncDisposableStack();
   const host = scope.use(await startHost({ images: true }));
   await before(host);
-  const agent = scope.use(await SshAgent.open({ cluster, hosts: [host] }));
+  const agent = scope.use(
+    await SshAgent.open({ cluster, hosts: [host], node }),
+  );
   const resources = scope.move();
   return {
     cluster,

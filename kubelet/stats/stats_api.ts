@@ -48,11 +48,12 @@ export function statsApi(
         ...agentMetrics(ctx),
         ...metrics.families(),
       ])],
-    // There are no probes yet: nothing of them is known.
-    [
-      "/metrics/probes",
-      (request) => Promise.resolve(exposition(request, [processStart()])),
-    ],
+    ["/metrics/probes", (request) => {
+      const probes = ctx.probeMetrics?.families() ?? [];
+      return Promise.resolve(
+        exposition(request, [...probes, processStart()]),
+      );
+    }],
   ]);
 }
 

@@ -133,12 +133,18 @@ Deno.test({
   },
 });
 
-Deno.test("GET /metrics/probes has no probes in it", async () => {
+Deno.test("GET /metrics/probes has what is known of probes", async () => {
   const { status, type, text } = await get(blind, "/metrics/probes");
   assert.equal(status, 200);
   assert.equal(type, metricsType);
   assert.match(text, /^process_start_time_seconds [\d.]+$/m);
   assert.doesNotMatch(text, /prober/);
+  const probeMetrics = new Metrics();
+  probeMetrics.counter({ name: "prober_probe_total", help: "Probes" })
+    .add({ result: "failed" });
+  const known = await get({ ...blind, probeMetrics }, "/metrics/probes");
+  assert.match(known.text, /^prober_probe_total\{result="failed"\} 1$/m);
+  assert.match(known.text, /^process_start_time_seconds [\d.]+$/m);
 });
 
 for (

@@ -15,12 +15,12 @@ import type { Sandboxes } from "./sandboxes.ts";
 
 /** What is cleaned up, and with what. */
 export interface CollectorParts {
-  readonly host: Host;
-  readonly engine: () => EngineClient;
-  readonly inventory: Inventory;
-  readonly files: PodFiles;
-  readonly sandboxes: Sandboxes;
-  readonly images: ImageCollector;
+  readonly host: Pick<Host, "name">;
+  readonly engine: () => Pick<EngineClient, "removeContainer">;
+  readonly inventory: Pick<Inventory, "all" | "pod" | "inspect" | "forget">;
+  readonly files: Pick<PodFiles, "listPods">;
+  readonly sandboxes: Pick<Sandboxes, "removeFiles">;
+  readonly images: Pick<ImageCollector, "collect">;
 }
 
 /** The kubelet's periods for containers and for images. */
@@ -54,19 +54,46 @@ export class Collector {
     group.spawn((signal) =>
       this.#every(containerPeriod, () => this.#collectPods({ signal }), signal)
     );
-    group.spawn((signal) =>
-      this.#every(imagePeriod, async () => {
-        await this.#collectFiles({ signal });
-        await this.#parts.images.collect({ signal });
-      }, signal)
-    );
+    group.spawn(async (signal) => {
+      // Soon after the start: an agent that was killed may have left more than one that lives.
+      await delay(containerPeriod, { signal });
+      await this.#collectFilesAndImages({ signal });
+      await this.#every(
+        imagePeriod,
+        () => this.#collectFilesAndImages({ signal }),
+        signal,
+      );
+    });
     await group.join();
+  }
+
+  /** Removes at once all that is of no more use, images that no container has included. */
+  async reclaim({ signal }: AbortOptions): Promise<void> {
+    await this.#attempt(() => this.#collectPods({ signal }), signal);
+    await this.#collectFilesAndImages({ signal }, { allUnused: true });
+  }
+
+  /** What cannot be removed does not keep the rest. */
+  async #collectFilesAndImages(
+    { signal }: AbortOptions,
+    { allUnused = false }: { readonly allUnused?: boolean } = {},
+  ): Promise<void> {
+    await this.#attempt(() => this.#collectFiles({ signal }), signal);
+    await this.#attempt(
+      () => this.#parts.images.collect({ signal, allUnused }),
+      signal,
+    );
   }
 
   async #collectPods(options: AbortOptions): Promise<void> {
     const records = await this.#parts.inventory.all(options);
     const uids = new Set(records.map(({ pod }) => pod.uid));
-    for (const uid of uids) await this.#collectPod(uid, options);
+    for (const uid of uids) {
+      await this.#attempt(
+        () => this.#collectPod(uid, options),
+        options.signal,
+      );
+    }
   }
 
   async #collectPod(uid: string, options: AbortOptions): Promise<void> {
@@ -84,7 +111,11 @@ export class Collector {
     const records = await inventory.all(options);
     const known = new Set(records.map(({ pod }) => pod.uid));
     for (const uid of uids) {
-      if (!known.has(uid)) await sandboxes.removeFiles(uid, options);
+      if (known.has(uid)) continue;
+      await this.#attempt(
+        () => sandboxes.removeFiles(uid, options),
+        options.signal,
+      );
     }
   }
 

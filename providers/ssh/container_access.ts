@@ -1,4 +1,5 @@
 import type { AbortOptions } from "../../async/abort.ts";
+import type { ContainerResources } from "../container_spec.ts";
 import type {
   ContainerAccess,
   ContainerRef,
@@ -9,6 +10,7 @@ import type {
 import type { RuntimeStats } from "../samples.ts";
 import { attachToContainer } from "./attach.ts";
 import { ContainerLogs } from "./container_log.ts";
+import { updateLimits } from "./container_limits.ts";
 import type { ContainerRecord } from "./container_record.ts";
 import type { EngineClient } from "./engine/engine_client.ts";
 import { execInContainer } from "./exec.ts";
@@ -74,6 +76,17 @@ export class SshAccess implements Required<ContainerAccess>, AsyncDisposable {
     const { host, engine } = this.#parts;
     const { id } = await this.#running(ref, options);
     return await execInContainer(engine(), host, id, command, options);
+  }
+
+  /** As `ContainerRuntime.updateContainer()`. */
+  async update(
+    ref: ContainerRef,
+    resources: ContainerResources,
+    options: AbortOptions,
+  ): Promise<void> {
+    const run = await this.newestRun(ref, options);
+    if (run?.state.kind !== "running") return;
+    await updateLimits(this.#parts.engine(), run, resources, options);
   }
 
   async attach(

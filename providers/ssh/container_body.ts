@@ -1,5 +1,6 @@
 import type { ContainerSpec } from "../container_spec.ts";
 import type { PodIdentity } from "../runtime.ts";
+import { engineLimits } from "./container_limits.ts";
 import type { ContainerRecord } from "./container_record.ts";
 import {
   type BindMount,
@@ -30,16 +31,12 @@ export interface ContainerMaking {
   readonly binds: readonly Bind[];
   readonly engine: EngineTraits;
   readonly protects: boolean;
+  /** The ID of the run whose processes it sees. */
+  readonly target?: string;
   readonly logConfig: LogConfig;
   readonly imageUser?: number | string;
   readonly seccompProfile?: string;
 }
-
-/** The kubelet's bounds of a CPU share, and the period of a CPU limit in microseconds. */
-const leastShares = 2;
-const mostShares = 262_144;
-const cpuPeriod = 100_000;
-const leastQuota = 1_000;
 
 /** The body that makes one run of a container in its pod's sandbox. */
 export function containerBody(
@@ -92,12 +89,6 @@ export function containerBody(
   });
 }
 
-/** The share of the CPU that a request gives, as the kubelet computes it. */
-export function cpuShares(millis: number): number {
-  const shares = Math.trunc(millis * 1024 / 1000);
-  return Math.min(mostShares, Math.max(leastShares, shares));
-}
-
 /** A command makes engines drop the image's arguments with its entry point, as Kubernetes wants. */
 function commandFields(
   { command, args }: ContainerSpec,
@@ -118,7 +109,7 @@ function hostnameFields(
 }
 
 function namespaceFields(
-  { sandbox: { id, shared } }: ContainerMaking,
+  { sandbox: { id, shared }, target }: ContainerMaking,
 ): Pick<HostConfig, "NetworkMode" | "IpcMode" | "PidMode" | "UTSMode"> {
   const joined = `container:${id}`;
   return {
@@ -128,23 +119,20 @@ function namespaceFields(
     ...(shared.pid === "container"
       ? {}
       : { PidMode: shared.pid === "host" ? "host" : joined }),
+    ...(target === undefined ? {} : { PidMode: `container:${target}` }),
     ...(shared.network === "host" ? { UTSMode: "host" } : {}),
   };
 }
 
-function resourceFields(
-  { memoryLimitBytes, cpuLimitMillis, cpuRequestMillis }: ContainerSpec,
-): Partial<HostConfig> {
+function resourceFields(spec: ContainerSpec): Partial<HostConfig> {
+  const { memory, cpuShares, cpuQuota, cpuPeriod } = engineLimits(spec);
   return {
-    CpuShares: cpuShares(cpuRequestMillis ?? cpuLimitMillis ?? 0),
+    CpuShares: cpuShares,
     // Equal, so that none of it is swapped out.
-    ...(memoryLimitBytes === undefined
+    ...(memory === undefined ? {} : { Memory: memory, MemorySwap: memory }),
+    ...(cpuQuota === undefined || cpuPeriod === undefined
       ? {}
-      : { Memory: memoryLimitBytes, MemorySwap: memoryLimitBytes }),
-    ...(cpuLimitMillis === undefined ? {} : {
-      CpuPeriod: cpuPeriod,
-      CpuQuota: Math.max(leastQuota, cpuLimitMillis * cpuPeriod / 1000),
-    }),
+      : { CpuPeriod: cpuPeriod, CpuQuota: cpuQuota }),
   };
 }
 

@@ -1,10 +1,6 @@
 import assert from "node:assert/strict";
 import type { ContainerSpec, SecuritySettings } from "../container_spec.ts";
-import {
-  containerBody,
-  type ContainerMaking,
-  cpuShares,
-} from "./container_body.ts";
+import { containerBody, type ContainerMaking } from "./container_body.ts";
 import type { CreateBody, HostConfig } from "./create_body.ts";
 import { identityOf } from "./labels.ts";
 import { containerSpec, pod, sandbox } from "./test_records.ts";
@@ -284,11 +280,6 @@ Deno.test("containerBody() has another hash for another container, and no other"
   assert.match(hash(body()) ?? "", /^[0-9a-f]{16}$/);
   assert.equal(hash(body()), hash(body()));
   assert.notEqual(hash(body()), hash(body({ env: { A: "1" } })));
-});
-
-Deno.test("cpuShares() is what the kubelet computes", () => {
-  const got = [0, 1, 2, 100, 1000, 1e6].map(cpuShares);
-  assert.deepEqual(got, [2, 2, 2, 102, 1024, 262_144]);
 });
 
 /** The fields of `from` that `like` has, also where they are undefined. */

@@ -69,12 +69,17 @@ export class ContainerStarter {
       if (wasStarted(run)) continue;
       await removeContainer({ engine: engine(), inventory }, run.id, options);
     }
-    await this.#run(spec, sandbox, options);
+    const target = targetOf(spec, records);
+    const joined = target === undefined ? { sandbox } : { sandbox, target };
+    await this.#run(spec, joined, options);
   }
 
   async #run(
     spec: ContainerSpec,
-    sandbox: ContainerRecord,
+    { sandbox, ...joined }: {
+      readonly sandbox: ContainerRecord;
+      readonly target?: string;
+    },
     options: AbortOptions,
   ): Promise<void> {
     const { engine, inventory, protection, files } = this.#parts;
@@ -95,14 +100,15 @@ export class ContainerStarter {
     });
     const maker = { engine: engine(), inventory };
     const body = (protects: boolean) =>
-      containerBody(spec, { ...making, binds, protects });
+      containerBody(spec, { ...making, ...joined, binds, protects });
     const started = await startContainer(
       maker,
       { name, body, protection },
       options,
     );
     if (started.kind === "failed") {
-      const failed = { ...started, sandbox, terminationLog };
+      const container = spec.name;
+      const failed = { ...started, container, sandbox, terminationLog };
       throw await this.#startFailure(failed, options);
     }
     await inventory.inspect(started.id, options);
@@ -167,16 +173,18 @@ export class ContainerStarter {
 
   /** Keeps a run that cannot be started, as one that failed; not if that is the sandbox's fault. */
   async #startFailure(
-    { error, id, sandbox, terminationLog }: {
+    { error, id, container, sandbox, terminationLog }: {
       readonly error: EngineError;
       readonly id: string;
+      readonly container: string;
       readonly sandbox: ContainerRecord;
       readonly terminationLog: string;
     },
     options: AbortOptions,
   ): Promise<RuntimeError> {
     const { engine, inventory, exits } = this.#parts;
-    const message = error.engineMessage;
+    // An ID would make another Event of each attempt.
+    const message = error.engineMessage.replaceAll(id, container);
     const now = await inventory.inspect(sandbox.id, options);
     if (now?.state.kind === "running") {
       const path = terminationLog;
@@ -190,3 +198,19 @@ export class ContainerStarter {
 }
 
 const ownFile = { readOnly: false, propagation: "None" } as const;
+
+/** The run whose processes the container sees, if the pod names one. */
+function targetOf(
+  { name, targetContainer }: ContainerSpec,
+  records: readonly ContainerRecord[],
+): string | undefined {
+  if (targetContainer === undefined) return undefined;
+  const target = records.find(({ container, state }) =>
+    container === targetContainer && state.kind === "running"
+  );
+  if (target !== undefined) return target.id;
+  throw new RuntimeError(
+    "CreateContainerConfigError",
+    `Cannot start container "${name}": unable to find target container "${targetContainer}"`,
+  );
+}

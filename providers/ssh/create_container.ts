@@ -66,7 +66,10 @@ const removalWaits = [50, 100, 200, 400, 800, 1600, 3200];
 
 /** Kills a container if it runs and removes it; nothing if it is gone. */
 export async function removeContainer(
-  { engine, inventory }: ContainerMaker,
+  { engine, inventory }: {
+    readonly engine: Pick<EngineClient, "removeContainer">;
+    readonly inventory: Pick<Inventory, "inspect" | "forget">;
+  },
   id: string,
   options: AbortOptions,
 ): Promise<void> {

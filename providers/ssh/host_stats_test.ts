@@ -54,6 +54,59 @@ Deno.test("parseHostStats() reads old kernels, and hosts whose clock is ahead", 
   assert.deepEqual(sample.startedAt, at);
 });
 
+const disks = (device: string, mountPoint: string) =>
+  `=== images df
+Filesystem     1024-blocks Used Available Capacity Mounted on
+${device}             100   40        20      85% ${mountPoint}
+`;
+
+for (
+  const [device, mountPoint, dedicated] of [
+    ["/dev/sdb1", "/mnt/my images", true],
+    ["/dev/sda1", "/var/lib/containers", false],
+    ["tmpfs", "/", false],
+    ["tmpfs", "/images", true],
+  ] as const
+) {
+  Deno.test(
+    `parseHostStats() finds ${device} at ${mountPoint} to be ${
+      dedicated ? "another disk" : "the same disk"
+    }`,
+    () => {
+      const sample = parseHostStats(
+        text + disks(device, mountPoint),
+        new Date(),
+      );
+      assert.deepEqual(sample.imageFilesystem, {
+        capacityBytes: 100 * 1024,
+        usedBytes: 40 * 1024,
+        availableBytes: 20 * 1024,
+        dedicated,
+      });
+    },
+  );
+}
+
+Deno.test("parseHostStats() counts processes against the smaller limit", () => {
+  const counts = `=== loadavg
+0.10 0.20 0.30 2/345 6789
+=== pid max
+32768
+=== threads max
+9000
+`;
+  const { processes } = parseHostStats(text + counts, new Date());
+  assert.deepEqual(processes, { running: 345, max: 9000 });
+});
+
+Deno.test("parseHostStats() does not take what nobody could read for an empty host", () => {
+  const sample = parseHostStats("=== stat\n=== meminfo\n=== df\n", new Date());
+  assert.equal(sample.memoryAvailableBytes, undefined);
+  assert.equal(sample.filesystem, undefined);
+  assert.equal(sample.imageFilesystem, undefined);
+  assert.equal(sample.processes, undefined);
+});
+
 for (const programs of ["system", "busybox"] as const) {
   Deno.test({
     ...needing(
@@ -63,10 +116,22 @@ for (const programs of ["system", "busybox"] as const) {
     async fn() {
       await using host = await startTestHost({ programs, user: 1234 });
       const { signal } = new AbortController();
-      const sample = await readHostStats(host, "/", { signal });
+      const sample = await readHostStats(host, {
+        pods: "/",
+        images: "/",
+      }, { signal });
       assert.ok(sample.cpuNanos > 0 && sample.startedAt < sample.at);
       assert.ok(sample.memoryBytes > 0);
       assert.ok((sample.filesystem?.capacityBytes ?? 0) > 0);
+      assert.deepEqual(sample.imageFilesystem, {
+        ...sample.filesystem,
+        availableBytes: sample.imageFilesystem?.availableBytes,
+        usedBytes: sample.imageFilesystem?.usedBytes,
+        inodesFree: sample.imageFilesystem?.inodesFree,
+        dedicated: false,
+      });
+      const { running = 0, max = 0 } = sample.processes ?? {};
+      assert.ok(running > 1 && running < max, `${running} of ${max}`);
     },
   });
 }

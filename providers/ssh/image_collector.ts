@@ -52,15 +52,23 @@ export class ImageCollector {
     this.#known.set(imageId, known);
   }
 
-  /** Looks how full the disk is, and removes what is needed to get it below the threshold. */
-  async collect(options: AbortOptions): Promise<void> {
+  /**
+   * Looks how full the disk is, and removes what is needed to get it below the threshold; all that
+   * is not used with `allUnused`.
+   */
+  async collect(
+    { allUnused = false, ...options }: AbortOptions & {
+      readonly allUnused?: boolean;
+    },
+  ): Promise<void> {
     const { engine, inventory } = this.#parts;
     const records = await inventory.all(options);
     for (const { kind, imageId } of records) {
       if (kind === "container") this.use(imageId);
     }
-    const usage = await this.#usage(options);
-    if (usage === undefined || this.#known.size === 0) return;
+    if (this.#known.size === 0) return;
+    const usage = allUnused ? fullDisk : await this.#usage(options);
+    if (usage === undefined) return;
     const images = await engine().listImages(options);
     const containers = await engine()
       .listContainers({ ...options, labels: [] });
@@ -121,6 +129,12 @@ export class ImageCollector {
     }
   }
 }
+
+/** Whatever is removed, it is not enough. */
+const fullDisk: DiskUsage = {
+  capacityBytes: Number.MAX_SAFE_INTEGER,
+  availableBytes: 0,
+};
 
 function imageUse(
   { Id, Size = 0 }: ImageSummary,

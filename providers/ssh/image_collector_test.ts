@@ -107,6 +107,23 @@ Deno.test("ImageCollector removes nothing while there is room", async () => {
   assert.deepEqual(await stage.collect(), []);
 });
 
+Deno.test("ImageCollector removes all that pods had and nobody uses when asked, whatever room there is", async () => {
+  using clock = fakeClock();
+  const stage = new Stage();
+  stage.images = [
+    image("old", ["a:1"]),
+    image("used", ["b:1"]),
+    image("owner's", ["c:1"]),
+  ];
+  stage.used = ["used"];
+  for (const id of ["old", "used"]) stage.collector.use(id);
+  clock.tick(130_000);
+  stage.free = 90;
+  const { signal } = new AbortController();
+  await stage.collector.collect({ signal, allUnused: true });
+  assert.deepEqual(await stage.collect(), ["a:1"]);
+});
+
 Deno.test("ImageCollector goes on where the engine keeps an image", async () => {
   using clock = fakeClock();
   const stage = new Stage();

@@ -160,15 +160,13 @@ export class PodFiles {
   }
 
   /** Removes all that a pod left; what its hostPath volumes name stays. Nothing if there is none. */
-  async removePod(uid: string, { signal }: AbortOptions): Promise<void> {
-    const pod = await this.#pod(uid, { signal });
-    this.#volumes.forget(pod);
-    await this.#run(removePodScript, {
-      action: `remove the files of pod "${uid}"`,
-      args: [pod.directory.slice(0, -uid.length - 1), uid],
-      timeout: removalTimeout,
-      signal,
-    });
+  async removePod(uid: string, options: AbortOptions): Promise<void> {
+    await this.#remove(uid, "pod", options);
+  }
+
+  /** Removes the volumes of a pod of which nothing runs any more; logs and last words are kept. */
+  async removeVolumes(uid: string, options: AbortOptions): Promise<void> {
+    await this.#remove(uid, "volumes", options);
   }
 
   /** The UIDs of all pods that have files on the host. */
@@ -208,6 +206,23 @@ export class PodFiles {
       signal,
     });
     return text.trim();
+  }
+
+  async #remove(
+    uid: string,
+    what: "pod" | "volumes",
+    { signal }: AbortOptions,
+  ): Promise<void> {
+    const pod = await this.#pod(uid, { signal });
+    this.#volumes.forget(pod);
+    await this.#run(removePodScript, {
+      action: `remove the ${
+        what === "pod" ? "files" : "volumes"
+      } of pod "${uid}"`,
+      args: [pod.directory.slice(0, -uid.length - 1), uid, what],
+      timeout: removalTimeout,
+      signal,
+    });
   }
 
   async #pod(uid: string, options: AbortOptions): Promise<PodPlace> {

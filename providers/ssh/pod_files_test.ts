@@ -81,6 +81,38 @@ forEachKind("removes all that it made, and nothing else", async (stage) => {
   await host.root('if [ -e "$1" ]; then exit 1; fi', pod);
 });
 
+forEachKind(
+  "removes the volumes of a pod that has ended, and keeps last words",
+  async (stage) => {
+    const { host, files, pod } = stage;
+    await files.setVolume(uid, filesVolume([file("a", "")], { secret: true }), {
+      signal,
+    });
+    const empty = { kind: "emptyDir", name: "data", medium: "" } as const;
+    await files.setVolume(uid, empty, { signal });
+    const path = `${host.home}/data`;
+    await files.setVolume(
+      uid,
+      { kind: "hostPath", name: "host", path, type: "DirectoryOrCreate" },
+      { signal },
+    );
+    await source(stage, "host", "sub");
+    const words = await files.terminationLog(uid, "app", 0, { signal });
+    await host.root('echo bye >"$1"', words);
+    await files.removeVolumes(uid, { signal });
+    await files.removeVolumes(uid, { signal });
+    assert.deepEqual(files.placedVolumes(), []);
+    assert.deepEqual(await namesIn(path), ["sub"]);
+    assert.equal(
+      await files.readTerminationMessage(uid, "app", 0, { signal }),
+      "bye\n",
+    );
+    const left = (await host.root('ls "$1"', pod)).trim().split("\n");
+    assert.deepEqual(left.filter((name) => name !== "lock"), ["containers"]);
+    await files.removePod(uid, { signal });
+  },
+);
+
 forEachKind("has a private directory for sockets", async ({ host, files }) => {
   const directory = await files.runDir({ signal });
   assert.equal(await files.runDir({ signal }), directory);

@@ -136,12 +136,13 @@ rmdir "\${directory%/*}" 2>/dev/null || :
  * Unmounts all that is mounted below a pod's directory and deletes it, without following links.
  * Nothing is deleted while anything is mounted in it.
  *
- * Arguments: the directory of all pods, the pod's name in it.
+ * Arguments: the directory of all pods, the pod's name in it, `pod` to delete all of it or
+ * `volumes` to keep what containers that have ended leave behind.
  * What the user may not delete, since containers made it as others, is left to `podman unshare`,
  * the user namespace of a rootless Docker, or passwordless sudo, whichever is there.
  */
 export const removePodScript = `
-pods=$1 name=$2
+pods=$1 name=$2 what=$3
 case $pods in */pods) ;; *) complain "this is no directory of pods: $pods" ;; esac
 case $name in '' | . | .. | */*) complain "this is no name of a pod: $name" ;; esac
 pod=$pods/$name
@@ -162,15 +163,23 @@ done
 if [ -n "$(mounts_below)" ]; then
   complain "something is still mounted at $(mounts_below | head -n 1)"
 fi
-if rm -rf "$pod" 2>/dev/null; then exit 0; fi
+case $what in
+pod) set -- "$pod" ;;
+volumes) set -- "$pod/subpaths" "$pod/volumes" "$pod/secrets" "$pod/meta" ;;
+*) complain "this is no part of a pod: $what" ;;
+esac
+gone() {
+  for each in "$@"; do if [ -e "$each" ]; then return 1; fi; done
+}
+if rm -rf "$@" 2>/dev/null; then exit 0; fi
 if [ "$(id -u)" != 0 ]; then
   docker_pid=$(cat "\${XDG_RUNTIME_DIR:-/run/user/$(id -u)}/docker.pid" 2>/dev/null || :)
-  podman unshare rm -rf "$pod" >/dev/null 2>&1 || :
-  if [ -d "$pod" ] && [ -n "$docker_pid" ]; then
-    nsenter --preserve-credentials -U -t "$docker_pid" rm -rf "$pod" >/dev/null 2>&1 || :
+  podman unshare rm -rf "$@" >/dev/null 2>&1 || :
+  if ! gone "$@" && [ -n "$docker_pid" ]; then
+    nsenter --preserve-credentials -U -t "$docker_pid" rm -rf "$@" >/dev/null 2>&1 || :
   fi
-  if [ -d "$pod" ]; then sudo -n rm -rf "$pod" >/dev/null 2>&1 || :; fi
-  if ! [ -d "$pod" ]; then exit 0; fi
+  if ! gone "$@"; then sudo -n rm -rf "$@" >/dev/null 2>&1 || :; fi
+  if gone "$@"; then exit 0; fi
 fi
-rm -rf "$pod"
+rm -rf "$@"
 `;

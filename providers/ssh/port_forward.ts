@@ -166,7 +166,7 @@ class CommandStream implements DuplexStream {
 }
 
 /** The two directions of a stream, which is destroyed when both have ended, or on abort. */
-function portConnection(
+export function portConnection(
   stream: DuplexStream,
   { signal }: AbortOptions,
 ): PortConnection {

@@ -150,8 +150,14 @@ export class SshProvider implements AsyncDisposable {
   }
 
   async nodeStats(options: AbortOptions): Promise<NodeSample> {
-    const { directory } = await this.#files.layout(options);
-    return await readHostStats(this.#options.host, directory, options);
+    const { directory: pods } = await this.#files.layout(options);
+    const { state } = this.#link;
+    const images = state.kind === "ready" ? state.engine.info.storageDir : "";
+    return await readHostStats(this.#options.host, { pods, images }, options);
+  }
+
+  async reclaim(options: AbortOptions): Promise<void> {
+    await this.runtime.reclaim(options);
   }
 
   podApiServer(): ServerAddress | undefined {

@@ -1,5 +1,6 @@
 import type { Container, Pod, PodSpec, Volume } from "../../k8s/types.ts";
 import type { Refusal } from "../provider.ts";
+import { safeSysctls } from "../safe_sysctls.ts";
 
 /** What of a host and its engine decides what pods can have there. */
 export interface HostTraits {
@@ -39,22 +40,6 @@ export function sshRefusals(
   ];
 }
 
-/** Safe for the other pods of a host: those that the kubelet allows unless told otherwise. */
-const safeSysctls = [
-  "kernel.shm_rmid_forced",
-  "net.ipv4.ip_local_port_range",
-  "net.ipv4.tcp_syncookies",
-  "net.ipv4.ping_group_range",
-  "net.ipv4.ip_unprivileged_port_start",
-  "net.ipv4.ip_local_reserved_ports",
-  "net.ipv4.tcp_keepalive_time",
-  "net.ipv4.tcp_fin_timeout",
-  "net.ipv4.tcp_keepalive_intvl",
-  "net.ipv4.tcp_keepalive_probes",
-  "net.ipv4.tcp_rmem",
-  "net.ipv4.tcp_wmem",
-];
-
 const noWindows = "the host runs Linux";
 
 /** Fields that the types of the API do not have yet. */
@@ -73,7 +58,6 @@ function podRefusals(spec: PodSpec): readonly Refusal[] {
       "spec.hostUsers",
       "the engine maps the users of all containers in the same way",
     ],
-    [filled(context.windowsOptions), `${at}.windowsOptions`, noWindows],
     [
       supplementalGroupsPolicy !== "Merge",
       `${at}.supplementalGroupsPolicy`,
@@ -92,7 +76,7 @@ function sysctlChecks(
 ): readonly Check[] {
   return [
     [
-      !safeSysctls.includes(name),
+      !safeSysctls.has(name),
       at,
       `"${name}" is not safe: it could harm the other pods of the host`,
     ],
@@ -128,7 +112,6 @@ function containerRefusals(
       `${contextAt}.procMount`,
       "engines always hide the parts of /proc that could harm the host",
     ],
-    [filled(context.windowsOptions), `${contextAt}.windowsOptions`, noWindows],
     ...portChecks(container, at, traits),
     ...mountChecks(container, at, rootless),
     ...resourceChecks(container, `${at}.resources`, traits),
@@ -184,11 +167,6 @@ function resourceChecks(
     ...Object.keys(limits).flatMap((name): readonly Check[] => [
       [!known.includes(name), `${at}.limits[${name}]`, unknownResource(name)],
       [
-        name === "ephemeral-storage",
-        `${at}.limits[${name}]`,
-        "what containers write to the disk cannot be limited yet",
-      ],
-      [
         unlimited && (name === "cpu" || name === "memory"),
         `${at}.limits[${name}]`,
         "a rootless engine can limit nothing with version 1 of control groups",
@@ -233,8 +211,4 @@ type Check = readonly [refused: boolean, field: string, message: string];
 function collect(checks: readonly Check[]): readonly Refusal[] {
   return checks.filter(([refused]) => refused)
     .map(([, field, message]) => ({ field, message }));
-}
-
-function filled(object: object | undefined): boolean {
-  return object !== undefined && Object.keys(object).length > 0;
 }

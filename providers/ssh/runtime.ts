@@ -3,6 +3,7 @@ import { getLogger } from "../../async/log.ts";
 import { TaskGroup } from "../../async/task_group.ts";
 import { UnreachableError } from "../errors.ts";
 import type {
+  ContainerResources,
   ContainerSpec,
   SandboxSpec,
   VolumeSpec,
@@ -10,16 +11,21 @@ import type {
 import type {
   ContainerRef,
   ContainerRuntime,
+  KeptText,
   LocalImage,
   LogOptions,
   ObservedPod,
   PodIdentity,
   PortConnection,
   ProcessStreams,
+  PulledImage,
   PullOptions,
+  SandboxOptions,
 } from "../runtime.ts";
+import type { ServerAddress } from "../provider.ts";
 import type { RuntimeStats } from "../samples.ts";
 import { SshAccess } from "./container_access.ts";
+import { portConnection } from "./port_forward.ts";
 import { Collector } from "./collector.ts";
 import { logConfig } from "./container_log.ts";
 import { ContainerStarter } from "./container_starter.ts";
@@ -27,8 +33,10 @@ import type { EngineClient } from "./engine/engine_client.ts";
 import { followEngine } from "./engine_events.ts";
 import { ExitReader } from "./exit_details.ts";
 import type { Host } from "./host.ts";
+import { parseImageName } from "./engine/image_name.ts";
 import { findImage, pullImage } from "./engine/images.ts";
 import { Inventory } from "./inventory.ts";
+import { ImageAccessFile } from "./image_access.ts";
 import { ImageCollector } from "./image_collector.ts";
 import { keepRunning, type LastingTask } from "./keep_running.ts";
 import { observePod } from "./observe.ts";
@@ -59,6 +67,8 @@ export interface SshRuntimeOptions {
  * host cannot be reached.
  */
 export class SshRuntime implements ContainerRuntime, AsyncDisposable {
+  /** What the engines of hosts run containers with; which of them is the host's choice. */
+  readonly handlers: readonly string[] = ["runc", "crun"];
   readonly #host: Host;
   readonly #engine: () => EngineClient;
   readonly #files: PodFiles;
@@ -71,6 +81,7 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
   readonly #images: ImageCollector;
   readonly #collector: Collector;
   readonly #tasks: TaskGroup;
+  readonly imageAccess: KeptText;
 
   private constructor(
     { host, engine, files, nodeName, pauseImage, tunnel }: SshRuntimeOptions,
@@ -79,6 +90,10 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
     this.#host = host;
     this.#engine = engine;
     this.#files = files;
+    this.imageAccess = new ImageAccessFile({
+      host,
+      layout: files.layout.bind(files),
+    });
     this.#inventory = new Inventory({
       engine,
       node: nodeName,
@@ -164,13 +179,21 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
 
   async createSandbox(
     sandbox: SandboxSpec,
-    options: AbortOptions,
+    options: SandboxOptions,
   ): Promise<void> {
     await this.#sandboxes.ensure(sandbox, options);
   }
 
   async removeSandbox(podUid: string, options: AbortOptions): Promise<void> {
     await this.#sandboxes.remove(podUid, options);
+  }
+
+  checkImageName(image: string): void {
+    parseImageName(image);
+  }
+
+  async endSandbox(podUid: string, options: AbortOptions): Promise<void> {
+    await this.#sandboxes.end(podUid, options);
   }
 
   findImage(
@@ -183,7 +206,7 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
   async pullImage(
     image: string,
     options: PullOptions & AbortOptions,
-  ): Promise<LocalImage> {
+  ): Promise<PulledImage> {
     const pulled = await pullImage(this.#engine(), image, options);
     this.#images.use(pulled.imageId);
     return pulled;
@@ -218,6 +241,14 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
     if (run?.state.kind === "running") await this.#stopping.stop(run, options);
   }
 
+  async updateContainer(
+    ref: ContainerRef,
+    resources: ContainerResources,
+    options: AbortOptions,
+  ): Promise<void> {
+    await this.#access.update(ref, resources, options);
+  }
+
   readLogs(
     ref: ContainerRef,
     options: LogOptions & AbortOptions,
@@ -248,9 +279,28 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
     return await this.#access.portForward(podUid, port, options);
   }
 
+  async ping(options: AbortOptions): Promise<void> {
+    this.#mustReach();
+    await this.#engine().ping(options);
+  }
+
+  async dial(
+    { host, port }: ServerAddress,
+    options: AbortOptions,
+  ): Promise<PortConnection> {
+    const address = { kind: "tcp", host, port } as const;
+    return portConnection(await this.#host.dial(address, options), options);
+  }
+
   async stats(options: AbortOptions): Promise<RuntimeStats> {
     this.#mustReach();
     return await this.#access.stats(options);
+  }
+
+  /** Removes what nobody needs on the host, however much room there is. */
+  async reclaim(options: AbortOptions): Promise<void> {
+    this.#mustReach();
+    await this.#collector.reclaim(options);
   }
 
   #keep(task: string, run: LastingTask["run"]): void {

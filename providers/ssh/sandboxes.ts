@@ -1,7 +1,7 @@
 import type { AbortOptions } from "../../async/abort.ts";
-import { getLogger } from "../../async/log.ts";
 import { RuntimeError } from "../errors.ts";
 import type { SandboxSpec } from "../container_spec.ts";
+import type { SandboxOptions } from "../runtime.ts";
 import type { ContainerRecord } from "./container_record.ts";
 import type { LogConfig } from "./create_body.ts";
 import { removeContainer } from "./create_container.ts";
@@ -33,8 +33,6 @@ export interface SandboxParts {
   readonly relays: SandboxRelays;
 }
 
-const log = getLogger("ssh");
-
 /** The sandboxes of a node: each is a container that holds the namespaces of its pod. */
 export class Sandboxes {
   readonly #parts: SandboxParts;
@@ -65,7 +63,7 @@ export class Sandboxes {
   }
 
   /** As `ContainerRuntime.createSandbox()`. */
-  async ensure(spec: SandboxSpec, options: AbortOptions): Promise<void> {
+  async ensure(spec: SandboxSpec, options: SandboxOptions): Promise<void> {
     this.#making.add(spec.uid);
     try {
       await this.#removals.get(spec.uid);
@@ -75,7 +73,7 @@ export class Sandboxes {
     }
   }
 
-  async #ensure(spec: SandboxSpec, options: AbortOptions): Promise<void> {
+  async #ensure(spec: SandboxSpec, options: SandboxOptions): Promise<void> {
     const { inventory, stopping } = this.#parts;
     const records = await inventory.pod(spec.uid, options);
     if (this.usable(records) !== undefined) return;
@@ -113,6 +111,21 @@ export class Sandboxes {
     // Podman does not part from a sandbox while there are containers of it.
     await Promise.all(container.map(remove));
     await Promise.all([files.removePod(uid, options), ...sandbox.map(remove)]);
+  }
+
+  /** As `ContainerRuntime.endSandbox()`. A sandbox that has stopped has been through this. */
+  async end(uid: string, options: AbortOptions): Promise<void> {
+    const { files, inventory, stopping } = this.#parts;
+    const records = await inventory.pod(uid, options);
+    const running = records.filter(({ state }) => state.kind === "running");
+    if (running.some(({ kind }) => kind === "container")) return;
+    if (running.length === 0) return;
+    await files.removeVolumes(uid, options);
+    await Promise.all(
+      running.map((record) =>
+        stopping.stop(record, { ...options, graceSeconds: 0 })
+      ),
+    );
   }
 
   /** Lets go of what is known of a sandbox that is gone. */
@@ -187,19 +200,12 @@ export class Sandboxes {
   async #writeFiles(
     spec: SandboxSpec,
     sandbox: ContainerRecord,
-    options: AbortOptions,
+    options: SandboxOptions,
   ): Promise<void> {
     const { files } = this.#parts;
     const layout = await files.layout(options);
     const resolver = resolvConf(spec.dns, layout.resolvConf);
-    for (const message of resolver.warnings) {
-      const { namespace, name } = spec;
-      log.warn("Left out name servers or search domains", {
-        namespace,
-        name,
-        message,
-      });
-    }
+    for (const message of resolver.warnings) options.warnOfDns?.(message);
     await files.writeSandbox(spec.uid, {
       hosts: hostsFile(spec, { ips: sandbox.ips, hostFile: layout.hosts }),
       resolvConf: resolver.text,

@@ -8,6 +8,7 @@ import type {
 import type { ContainerRecord } from "./container_record.ts";
 import type { ContainerInspect } from "./engine/api_types.ts";
 import type { EngineClient } from "./engine/engine_client.ts";
+import { EngineError } from "./engine/engine_error.ts";
 import type { Host } from "./host.ts";
 import { readings } from "./host_readings.ts";
 import { runScript } from "./host_script.ts";
@@ -38,7 +39,7 @@ interface Place {
 
 /**
  * What the containers on a host use: read by one script for all of them, at most every 10 seconds
- * while the same ones run. The sizes of directories are up to a minute old.
+ * while the same ones run. The sizes of directories are ten seconds to a minute old.
  */
 export class ContainerUsage implements AsyncDisposable {
   readonly #host: Host;
@@ -128,10 +129,23 @@ export class ContainerUsage implements AsyncDisposable {
     }
     const unknown = [...ids].filter((id) => !this.#places.has(id));
     await Promise.all(unknown.map(async (id) => {
-      const inspect = await this.#engine().inspectContainer(id, options);
+      const inspect = await this.#inspect(id, options);
       const place = inspect && placeOf(inspect);
       if (place !== undefined) this.#places.set(id, place);
     }));
+  }
+
+  /** Undefined for a container that went meanwhile, which engines say in more than one way. */
+  async #inspect(
+    id: string,
+    options: AbortOptions,
+  ): Promise<ContainerInspect | undefined> {
+    try {
+      return await this.#engine().inspectContainer(id, options);
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      return undefined;
+    }
   }
 
   /** The file systems of containers, to be measured as volumes are. */

@@ -7,8 +7,12 @@ import { parseDf, readings } from "./host_readings.ts";
 import { runScript } from "./host_script.ts";
 import type { PlacedVolume } from "./placed_volume.ts";
 
-/** How old what is known may be: the kubelet's `volumeStatsAggPeriod`. */
-const period = 60_000;
+/** How old what is known may be: the kubelet's `volumeStatsAggPeriod`, and less where it costs little. */
+const longestPeriod = 60_000;
+/** A little less than the ten seconds after which the same ones ask again. */
+const shortestPeriod = 9_500;
+/** Measuring takes at most this part of the time. */
+const costShare = 0.05;
 
 /** How long a caller waits for what is not known yet; it is there when he asks again. */
 const patience = 500;
@@ -17,14 +21,15 @@ const patience = 500;
 const measuringTimeout = 300_000;
 
 /**
- * Measures the volumes on a host, all by one script and at most once a minute. What a hostPath
- * volume names is not the pod's, and is not measured.
+ * Measures the volumes on a host, all by one script: every ten seconds at most, once a minute where
+ * it takes long. What a hostPath volume names is not the pod's, and is not measured.
  */
 export class HostVolumeUsage implements AsyncDisposable {
   readonly #host: Host;
   readonly #stop = new AbortController();
   #samples: readonly VolumeSample[] = [];
   #measuredAt = -Infinity;
+  #period = shortestPeriod;
   #measuring: Promise<void> | undefined;
 
   constructor(host: Host) {
@@ -57,12 +62,13 @@ export class HostVolumeUsage implements AsyncDisposable {
   }
 
   #isDue(volumes: readonly PlacedVolume[]): boolean {
-    return volumes.length > 0 && Date.now() - this.#measuredAt >= period;
+    return volumes.length > 0 && Date.now() - this.#measuredAt >= this.#period;
   }
 
   /** Never rejects. */
   async #measure(volumes: readonly PlacedVolume[]): Promise<void> {
     const { signal } = this.#stop;
+    const startedAt = Date.now();
     try {
       const text = await runScript(this.#host, usageScript, {
         action: "measure the volumes of pods",
@@ -78,6 +84,8 @@ export class HostVolumeUsage implements AsyncDisposable {
       }
     } finally {
       this.#measuredAt = Date.now();
+      const cost = (this.#measuredAt - startedAt) / costShare;
+      this.#period = Math.min(Math.max(cost, shortestPeriod), longestPeriod);
       this.#measuring = undefined;
     }
   }

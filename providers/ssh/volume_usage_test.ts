@@ -10,7 +10,7 @@ for (const programs of ["system", "busybox"] as const) {
   Deno.test({
     ...needing(
       testHostMissing(programs),
-      `HostVolumeUsage measures volumes once a minute with the programs of ${programs}`,
+      `HostVolumeUsage measures volumes now and then with the programs of ${programs}`,
     ),
     async fn() {
       await using host = await startTestHost({ programs });

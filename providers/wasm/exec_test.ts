@@ -207,6 +207,22 @@ Deno.test("stats() measures containers, their logs and their volumes", async () 
   assert.ok((volumes[0].availableBytes ?? 0) > 0);
 });
 
+Deno.test("endSandbox() removes volumes and keeps logs", async () => {
+  await using bench = await Bench.open();
+  const volume = { kind: "emptyDir", name: "data", medium: "" } as const;
+  await bench.runtime.setVolume("uid-1", volume, bench.options);
+  await bench.start(["write", "/data/file", "x", "echo", "on"], {
+    mounts: [{ volume: "data", mountPath: "/data", readOnly: false }],
+  });
+  for await (const _ of bench.readLogs({ follow: true }));
+  await bench.runtime.endSandbox("uid-1", bench.options);
+  await bench.runtime.endSandbox("uid-1", bench.options);
+  const { volumes } = await bench.runtime.stats(bench.options);
+  assert.deepEqual(volumes, []);
+  const log = await new Response(bench.readLogs()).text();
+  assert.match(log, /on/);
+});
+
 /** The child processes of this one. */
 async function children(): Promise<readonly number[]> {
   const found: number[] = [];

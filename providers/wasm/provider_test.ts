@@ -116,7 +116,11 @@ Deno.test("wasmRefusals() names each field that cannot be honoured", () => {
         lifecycle: { stopSignal: "SIGUSR1" } as object,
         ports: [{ containerPort: 80, hostPort: 80 }],
         resources: {
-          limits: { "example.com/gpu": "1", cpu: "1" },
+          limits: {
+            "example.com/gpu": "1",
+            cpu: "1",
+            "ephemeral-storage": "1Gi",
+          },
           requests: { "example.com/gpu": "1" },
         },
         securityContext: {
@@ -152,7 +156,6 @@ Deno.test("wasmRefusals() names each field that cannot be honoured", () => {
     "spec.securityContext.seccompProfile",
     "spec.securityContext.seLinuxOptions",
     "spec.volumes[0].emptyDir.medium",
-    "spec.volumes[0].emptyDir.sizeLimit",
     "spec.volumes[1].hostPath.type",
     "spec.initContainers[0].tty",
     "spec.containers[0].securityContext.privileged",

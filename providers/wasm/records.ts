@@ -110,6 +110,10 @@ export class StateRecords {
     await writeRecord(join(dir, "exit.json"), exit);
   }
 
+  async removeVolume(uid: string, volume: string): Promise<void> {
+    await remove(this.volumeDir(uid, volume));
+  }
+
   /** Removes a pod with all that is in its directory; what hostPath volumes name stays. */
   async removePod(uid: string): Promise<void> {
     // First, so that a crash half-way leaves nothing that looks like a pod.

@@ -32,10 +32,17 @@ export function wasmRefusals(pod: Pod, user: GuestUser): readonly Refusal[] {
 
 const noNetwork = "WASI guests have no network of their own yet";
 const noNamespaces = "WASI guests see no processes and share no namespaces";
+const onlyMemory = "only the memory of WASI guests can be limited yet";
 const noUser = "all WASI guests run as the agent's user";
+
+/** Fields that the types of the API do not have yet. */
+interface NewerSpec {
+  readonly resources?: { readonly limits?: Readonly<Record<string, string>> };
+}
 
 function podRefusals(spec: PodSpec, user: GuestUser): readonly Refusal[] {
   const context = spec.securityContext ?? {};
+  const { resources } = spec as NewerSpec;
   const at = "spec.securityContext";
   return collect([
     [spec.hostNetwork === true, "spec.hostNetwork", noNetwork],
@@ -59,6 +66,11 @@ function podRefusals(spec: PodSpec, user: GuestUser): readonly Refusal[] {
       noUser,
     ],
     [some(context.sysctls), `${at}.sysctls`, "WASI guests have no kernel"],
+    ...Object.keys(resources?.limits ?? {}).map((name): Check => [
+      name !== "memory",
+      `spec.resources.limits[${name}]`,
+      onlyMemory,
+    ]),
     ...userChecks(context, at, user),
     ...profileChecks(context, at),
   ]);
@@ -112,9 +124,9 @@ function containerRefusals(
       "WASI guests get no signals",
     ],
     ...Object.keys(limits).map((name): Check => [
-      name !== "memory",
+      name !== "memory" && name !== "ephemeral-storage",
       `${at}.resources.limits[${name}]`,
-      `only the memory of WASI guests can be limited yet`,
+      onlyMemory,
     ]),
     ...Object.keys(requests).map((name): Check => [
       !["cpu", "memory", "ephemeral-storage"].includes(name),
@@ -133,11 +145,6 @@ function volumeRefusals(
       (emptyDir?.medium ?? "") !== "",
       `${at}.emptyDir.medium`,
       "volumes of this node are on its disk",
-    ],
-    [
-      emptyDir?.sizeLimit !== undefined,
-      `${at}.emptyDir.sizeLimit`,
-      "the size of volumes cannot be limited yet",
     ],
     [
       ["Socket", "CharDevice", "BlockDevice"].includes(hostPath?.type ?? ""),

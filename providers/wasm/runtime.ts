@@ -131,6 +131,18 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
     if (this.#pods.delete(podUid)) this.#feed.notify(podUid);
   }
 
+  async endSandbox(podUid: string, _options: AbortOptions): Promise<void> {
+    const pod = this.#pods.get(podUid);
+    if (pod === undefined) return;
+    for (const [name, { kind }] of Object.entries(pod.record.volumes)) {
+      if (kind === "hostPath") continue;
+      await this.#records.removeVolume(podUid, name);
+    }
+    if (Object.keys(pod.record.volumes).length === 0) return;
+    pod.record = { ...pod.record, volumes: {} };
+    await this.#records.writePod(pod.record);
+  }
+
   async findImage(
     image: string,
     _options: AbortOptions,

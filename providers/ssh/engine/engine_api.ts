@@ -7,7 +7,10 @@ import { Semaphore } from "../../../async/semaphore.ts";
 import { UnreachableError } from "../../errors.ts";
 import { EngineError } from "./engine_error.ts";
 import type { HttpAnswer, HttpClient } from "./http_client.ts";
-import { ConnectionLostError, type HttpRequest } from "./http_connection.ts";
+import {
+  ConnectionLostError,
+  type HttpRequest,
+} from "../../../async/http_connection.ts";
 
 /** What is asked of an engine. */
 export interface EngineRequest {

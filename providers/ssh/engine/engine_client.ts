@@ -38,6 +38,7 @@ import {
   type Size,
 } from "./process_requests.ts";
 import { readInfo } from "./read_info.ts";
+import { type EngineLimits, updateContainer } from "./update_request.ts";
 import {
   imagePath,
   loadImage,
@@ -182,6 +183,14 @@ export class EngineClient {
       path: containerPath(id, "kill"),
       query: { signal: signalName },
     }, options);
+  }
+
+  /** Changes what a running container may use; what is absent stays as it is. */
+  async updateContainer(
+    id: string,
+    limits: EngineLimits & AbortOptions,
+  ): Promise<void> {
+    await updateContainer(this.#api, this.info, id, limits);
   }
 
   async renameContainer(

@@ -6,7 +6,7 @@ import {
   ConnectionLostError,
   HttpConnection,
   type HttpRequest,
-} from "./http_connection.ts";
+} from "../../../async/http_connection.ts";
 
 /** The answer to a request. */
 export interface HttpAnswer {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { DuplexStream } from "../../../async/byte_stream.ts";
 import { HttpClient } from "./http_client.ts";
-import { ConnectionLostError } from "./http_connection.ts";
+import { ConnectionLostError } from "../../../async/http_connection.ts";
 import { RawServer } from "./test_raw_server.ts";
 
 const signal = () => AbortSignal.timeout(10_000);

@@ -1,6 +1,6 @@
 import type { AbortOptions } from "../../../async/abort.ts";
 import { RuntimeError } from "../../errors.ts";
-import type { LocalImage, PullOptions } from "../../runtime.ts";
+import type { LocalImage, PulledImage, PullOptions } from "../../runtime.ts";
 import type { ImageInspect } from "./api_types.ts";
 import type { EngineClient } from "./engine_client.ts";
 import { EngineError } from "./engine_error.ts";
@@ -33,24 +33,29 @@ export async function findImage(
  * Fetches an image from its registry, with each of the credentials in turn until one opens it, and
  * then with none.
  *
- * @throws {RuntimeError} `InvalidImageName`, or `ErrImagePull` with what the engine says.
+ * @throws {RuntimeError} `InvalidImageName`, or `ErrImagePull` with what the engine says, or
+ * `SignatureValidationFailed` where the host takes only signed images.
  */
 export async function pullImage(
   engine: EngineClient,
   image: string,
   { credentials = [], onProgress, signal }: PullOptions & AbortOptions,
-): Promise<LocalImage> {
+): Promise<PulledImage> {
   const name = parseImageName(image);
+  const plainHttp = engine.info.kind === "podman" && isLoopback(name.registry);
   const failures: EngineError[] = [];
   for (const each of [...credentials, undefined]) {
     try {
       await engine.pullOnce({
         image: name,
+        plainHttp,
         ...(each && { credentials: each }),
         ...(onProgress && { onProgress }),
       }, { signal });
       const pulled = await engine.inspectImage(name.full, { signal });
-      if (pulled !== undefined) return localImage(pulled, name);
+      if (pulled !== undefined) {
+        return { ...localImage(pulled, name), ...(each && { opened: each }) };
+      }
       throw new EngineError(`Cannot find image "${image}"`, {
         status: 404,
         engineMessage: "it was pulled, and the engine does not have it",
@@ -66,10 +71,22 @@ export async function pullImage(
   if (messages.size > 1 && /auth|credential|denied/i.test(last)) {
     messages.delete(last);
   }
-  throw new RuntimeError("ErrImagePull", [...messages].join("; "), {
-    cause: new AggregateError(failures),
-  });
+  const why = [...messages].join("; ");
+  const isRejected = policyRejections.test(why);
+  throw new RuntimeError(
+    isRejected ? "SignatureValidationFailed" : "ErrImagePull",
+    why,
+    { cause: new AggregateError(failures) },
+  );
 }
+
+/** Registries of the host itself need no TLS, with Docker and containerd too. */
+function isLoopback(registry: string): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/.test(registry);
+}
+
+/** How Podman says that the host's `policy.json` does not take an image. */
+const policyRejections = /source image rejected|signature for identity/i;
 
 function localImage(
   { Id, RepoDigests = [], Size, Config }: ImageInspect,

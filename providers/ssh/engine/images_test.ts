@@ -11,6 +11,7 @@ import type { PullProgress, RegistryCredentials } from "../../runtime.ts";
 import { targetOf } from "../test_bench.ts";
 import { connectHost } from "../transport/ssh_host.ts";
 import { openEngine } from "./discover.ts";
+import { EngineError } from "./engine_error.ts";
 import { findImage, pullImage } from "./images.ts";
 import { EngineHost } from "./test_engine_host.ts";
 import { TestRegistry } from "./test_registry.ts";
@@ -85,10 +86,12 @@ Deno.test({
       `${registry.address}/team/app@${registry.digest}`,
     );
     assert.equal(pulled.user, 4711);
-    assert.deepEqual(await findImage(engine, image, { signal }), pulled);
+    const { opened, ...local } = pulled;
+    assert.equal(opened, right);
+    assert.deepEqual(await findImage(engine, image, { signal }), local);
     assert.deepEqual(
       await findImage(engine, pulled.imageId, { signal }),
-      pulled,
+      local,
     );
 
     await assert.rejects(
@@ -217,4 +220,49 @@ Deno.test({
     );
     engine.closeIdle();
   },
+});
+
+Deno.test("pullImage() lets registries of the host itself speak plain HTTP", async () => {
+  const asked = async (kind: "podman" | "docker", image: string) => {
+    let plain: boolean | undefined;
+    const engine = {
+      info: { kind },
+      pullOnce: ({ plainHttp }: { readonly plainHttp: boolean }) => {
+        plain = plainHttp;
+        return Promise.resolve();
+      },
+      inspectImage: () => Promise.resolve({ Id: "sha256:1" }),
+    } as unknown as Parameters<typeof pullImage>[0];
+    await pullImage(engine, image, { signal: nobody() });
+    return plain;
+  };
+  for (const registry of ["localhost:5000", "127.0.0.1", "127.1.2.3:80"]) {
+    assert.equal(await asked("podman", `${registry}/a:1`), true, registry);
+  }
+  for (const registry of ["127.0.0.1.example.com", "localhost.example:1"]) {
+    assert.equal(await asked("podman", `${registry}/a:1`), false, registry);
+  }
+  // Docker knows by itself.
+  assert.equal(await asked("docker", "localhost:5000/a:1"), false);
+});
+
+Deno.test("pullImage() tells an image that the host does not trust from one that it cannot have", async () => {
+  const fails = (engineMessage: string) =>
+    ({
+      info: { kind: "podman" },
+      pullOnce: () =>
+        Promise.reject(
+          new EngineError("Cannot pull", { status: 500, engineMessage }),
+        ),
+    }) as unknown as Parameters<typeof pullImage>[0];
+  const rejected =
+    "Source image rejected: Running image docker://a:1 is rejected by policy.";
+  await assert.rejects(
+    pullImage(fails(rejected), "a:1", { signal: nobody() }),
+    isRuntimeError("SignatureValidationFailed", /rejected by policy/),
+  );
+  await assert.rejects(
+    pullImage(fails("manifest unknown"), "a:1", { signal: nobody() }),
+    isRuntimeError("ErrImagePull", /^manifest unknown$/),
+  );
 });

@@ -13,6 +13,11 @@ export interface PullRequest {
   readonly image: ImageName;
   /** The registry is asked as nobody unless given. */
   readonly credentials?: RegistryCredentials;
+  /**
+   * Whether the registry may speak plain HTTP, which only Podman must be told; it tells of no
+   * progress then.
+   */
+  readonly plainHttp?: boolean;
   /** Told whenever the engine tells. */
   readonly onProgress?: (progress: PullProgress) => void;
 }
@@ -40,16 +45,24 @@ export function imagePath(name: string): string {
 /** As `EngineClient.pullOnce()`. */
 export async function pullOnce(
   api: EngineApi,
-  { image, credentials, onProgress }: PullRequest,
+  { image, credentials, plainHttp = false, onProgress }: PullRequest,
   { signal }: AbortOptions,
 ): Promise<void> {
-  const { registry, repository, tag, digest } = image;
+  const { registry, repository, tag, digest, full } = image;
+  const source = plainHttp
+    ? {
+      path: "/libpod/images/pull",
+      query: { reference: full, tlsVerify: false },
+    }
+    : {
+      path: "/images/create",
+      query: { fromImage: `${registry}/${repository}`, tag: digest ?? tag },
+    };
   const what = `pull image "${image.text}"`;
   const body = await api.stream({
     what,
     method: "POST",
-    path: "/images/create",
-    query: { fromImage: `${registry}/${repository}`, tag: digest ?? tag },
+    ...source,
     ...(credentials && {
       headers: { "x-registry-auth": registryAuth(credentials, registry) },
     }),

@@ -1,11 +1,5 @@
-import {
-  type DuplexStream,
-  PushbackStream,
-} from "../../../async/byte_stream.ts";
-import {
-  readResponseHead,
-  type ResponseHead,
-} from "../../../async/http_head.ts";
+import { type DuplexStream, PushbackStream } from "./byte_stream.ts";
+import { readResponseHead, type ResponseHead } from "./http_head.ts";
 import { ChunkedDecoder } from "./chunked_decoder.ts";
 
 /** A request of HTTP/1.1. */

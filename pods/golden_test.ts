@@ -1,0 +1,121 @@
+/** Each document of `testdata/*.yaml` is a pod; each of its cases, what runs of it in, plan and status out. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { parseYaml } from "../async/yaml_file.ts";
+import type { ContainerStatus, PodSpec, PodStatus } from "../k8s/types.ts";
+import type { ObservedContainer } from "../providers/runtime.ts";
+import type { RunHealth } from "./health.ts";
+import { newMemory } from "./memory.ts";
+import { planPod } from "./plan.ts";
+import { desiredPod } from "./pod_spec.ts";
+import { podStatus } from "./status.ts";
+import {
+  absent,
+  after,
+  brief,
+  container,
+  ended,
+  observed,
+  pod,
+  running,
+  start,
+} from "./test_plan.ts";
+
+interface Cases {
+  readonly pod: Partial<PodSpec>;
+  readonly cases: readonly Case[];
+}
+
+interface Case {
+  readonly case: string;
+  /** By container: `running`, `exit CODE`, or `exit CODE #ATTEMPT`; no sandbox where it is not given. */
+  readonly runs?: Readonly<Record<string, string>>;
+  /** By container, for those under probes. */
+  readonly health?: Readonly<Record<string, RunHealth>>;
+  /** Seconds after the pod's creation; 60 unless given. */
+  readonly at?: number;
+  /** Nothing unless given. */
+  readonly plan?: string;
+  /** Phase, then every condition that is not True. */
+  readonly status: string;
+  readonly containers: Readonly<Record<string, string>>;
+}
+
+const folder = join(import.meta.dirname ?? ".", "testdata");
+for (const { name } of [...Deno.readDirSync(folder)].sort(byName)) {
+  const pods = parseYaml(Deno.readTextFileSync(join(folder, name)), name);
+  for (const { pod, cases } of pods as readonly Cases[]) {
+    for (
+      const { case: title, plan = "", status, containers, ...seen } of cases
+    ) {
+      Deno.test(`${name}: ${title}`, () => {
+        assert.deepEqual(outcome(pod, seen), { plan, status, containers });
+      });
+    }
+  }
+}
+
+function outcome(
+  spec: Partial<PodSpec>,
+  { runs, health = {}, at = 60 }: Pick<Case, "runs" | "health" | "at">,
+) {
+  const desired = desiredPod(pod(spec));
+  const seen = runs === undefined
+    ? absent
+    : observed(...Object.entries(runs).map(runOf));
+  // A run has its container's name as its ID here.
+  const memory = {
+    ...newMemory(start),
+    health: new Map(Object.entries(health)),
+  };
+  const plan = planPod(desired, seen, memory, after(at));
+  const status = podStatus({
+    desired,
+    observed: seen,
+    plan,
+    memory,
+    before: undefined,
+    nodeIps: ["10.0.0.1"],
+    runtimeName: "test",
+    stopped: false,
+  }, after(at));
+  return {
+    plan: brief(plan),
+    status: statusText(status),
+    containers: Object.fromEntries(
+      [
+        ...status.initContainerStatuses ?? [],
+        ...status.containerStatuses ?? [],
+        ...status.ephemeralContainerStatuses ?? [],
+      ].map((each) => [each.name, containerText(each)]),
+    ),
+  };
+}
+
+function runOf([name, text]: readonly [string, string]): ObservedContainer {
+  const [, code = "", attempt = "0"] = /^exit (\d+)(?: #(\d+))?$/.exec(text) ??
+    [];
+  const state = text === "running" ? running : ended(Number(code));
+  return container(name, state, Number(attempt));
+}
+
+function statusText({ phase = "", conditions = [] }: PodStatus): string {
+  const others = conditions.filter(({ status }) => status !== "True");
+  return [phase, ...others.map(({ type }) => `!${type}`)].join(" ");
+}
+
+function containerText(
+  { state, ready, started, restartCount }: ContainerStatus,
+): string {
+  const { waiting, terminated } = state ?? {};
+  return [
+    waiting?.reason ?? (terminated ? `exit ${terminated.exitCode}` : "running"),
+    ...(started ? ["started"] : []),
+    ...(ready ? ["ready"] : []),
+    ...(restartCount > 0 ? [`#${restartCount}`] : []),
+  ].join(" ");
+}
+
+function byName(a: Deno.DirEntry, b: Deno.DirEntry): number {
+  return a.name < b.name ? -1 : 1;
+}

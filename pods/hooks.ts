@@ -1,0 +1,93 @@
+import type { AbortOptions } from "../async/abort.ts";
+import { delay } from "../async/delay.ts";
+import { messageOf } from "../async/message_of.ts";
+import type { Container } from "../k8s/types.ts";
+import type { ContainerRuntime } from "../providers/runtime.ts";
+import { type DialedPod, podDial } from "./pod_dial.ts";
+import { httpGet, type HttpGetAction, httpGetRequest } from "./pod_http.ts";
+
+/** One of the handlers of `lifecycle`, as in the API. */
+export interface HookHandler {
+  readonly exec?: { readonly command?: readonly string[] };
+  readonly httpGet?: HttpGetAction;
+  readonly sleep?: { readonly seconds: number };
+  readonly tcpSocket?: unknown;
+}
+
+/** When a hook runs. */
+export type HookKind = "postStart" | "preStop";
+
+/** What of a runtime hooks use. */
+export type HookRuntime = Pick<
+  ContainerRuntime,
+  "exec" | "portForward" | "dial"
+>;
+
+/** What a hook is run on. */
+export interface HookTarget extends DialedPod {
+  readonly container: Container;
+}
+
+/** The hook of a container; undefined where it has none. */
+export function hookOf(
+  { lifecycle }: Container,
+  kind: HookKind,
+): HookHandler | undefined {
+  return lifecycle?.[kind];
+}
+
+/**
+ * Runs a hook to its end, as the kubelet's `HandlerRunner`. Any answer to an `httpGet` will do,
+ * whatever its status. Fails with what went wrong, and with the signal's reason.
+ */
+export async function runHook(
+  runtime: HookRuntime,
+  handler: HookHandler,
+  target: HookTarget,
+  { signal }: AbortOptions,
+): Promise<void> {
+  const { exec, httpGet: action, sleep } = handler;
+  if (exec) {
+    return await runCommand(runtime, exec.command ?? [], target, { signal });
+  }
+  if (action) return await callServer(runtime, action, target, { signal });
+  if (sleep) return await delay(sleep.seconds * 1_000, { signal });
+  throw new Error("the hook has no handler that can be run");
+}
+
+async function runCommand(
+  { exec }: HookRuntime,
+  command: readonly string[],
+  { podUid, container: { name } }: HookTarget,
+  { signal }: AbortOptions,
+): Promise<void> {
+  if (!exec) throw new Error("this node cannot run commands in containers");
+  const code = await exec({ podUid, container: name }, command, { signal });
+  if (code !== 0) {
+    throw new Error(`command '${command.join(" ")}' exited with ${code}`);
+  }
+}
+
+async function callServer(
+  runtime: HookRuntime,
+  action: HttpGetAction,
+  target: HookTarget,
+  { signal }: AbortOptions,
+): Promise<void> {
+  const request = httpGetRequest(action, { ...target, user: "lifecycle" });
+  const dial = podDial(runtime, target);
+  try {
+    await httpGet(request, { dial, signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    // Hooks with https were served by plain HTTP once, and still are (kubernetes #86139).
+    if (request.scheme === "http" || !isPlainAnswer(error)) throw error;
+    await httpGet({ ...request, scheme: "http" }, { dial, signal });
+  }
+}
+
+function isPlainAnswer(error: unknown): boolean {
+  return messageOf(error).includes(
+    "server gave HTTP response to HTTPS client",
+  );
+}
