@@ -56,13 +56,16 @@ export async function runHook(
 }
 
 async function runCommand(
-  { exec }: HookRuntime,
+  runtime: HookRuntime,
   command: readonly string[],
   { podUid, container: { name } }: HookTarget,
   { signal }: AbortOptions,
 ): Promise<void> {
-  if (!exec) throw new Error("this node cannot run commands in containers");
-  const code = await exec({ podUid, container: name }, command, { signal });
+  if (!runtime.exec) {
+    throw new Error("this node cannot run commands in containers");
+  }
+  const ref = { podUid, container: name };
+  const code = await runtime.exec(ref, command, { signal });
   if (code !== 0) {
     throw new Error(`command '${command.join(" ")}' exited with ${code}`);
   }

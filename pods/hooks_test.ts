@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Container } from "../k8s/types.ts";
+import type { ContainerRef } from "../providers/runtime.ts";
 import { hookOf, type HookRuntime, runHook } from "./hooks.ts";
 import { localDial } from "./test_dial.ts";
 
@@ -20,20 +21,27 @@ async function run(
   await runHook(runtime, handler, hooked, { signal });
 }
 
+/** Runs commands as real runtimes do: with a state of its own. */
+class Commands implements HookRuntime {
+  readonly commands: string[] = [];
+
+  exec(
+    { podUid, container }: ContainerRef,
+    command: readonly string[],
+  ): Promise<number> {
+    this.commands.push(`${podUid} ${container}: ${command.join(" ")}`);
+    return Promise.resolve(command[0] === "false" ? 1 : 0);
+  }
+}
+
 Deno.test("runHook() runs a command in the container, and says how it failed", async () => {
-  const commands: string[] = [];
-  const runtime: HookRuntime = {
-    exec({ podUid, container }, command) {
-      commands.push(`${podUid} ${container}: ${command.join(" ")}`);
-      return Promise.resolve(command[0] === "false" ? 1 : 0);
-    },
-  };
+  const runtime = new Commands();
   await run({ preStop: { exec: { command: ["touch", "/x"] } } }, runtime);
   await assert.rejects(
     run({ preStop: { exec: { command: ["false"] } } }, runtime),
     /'false' exited with 1/,
   );
-  assert.deepEqual(commands, ["u1 app: touch /x", "u1 app: false"]);
+  assert.deepEqual(runtime.commands, ["u1 app: touch /x", "u1 app: false"]);
 });
 
 Deno.test("runHook() takes any answer to a GET, and asks by HTTP what has no TLS", async () => {

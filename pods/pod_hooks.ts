@@ -33,7 +33,7 @@ export async function runPodHook(
     signal.throwIfAborted();
     if (isUnreachable(error)) throw error;
     const title = kind === "postStart" ? "PostStart" : "PreStop";
-    log.debug(`A ${title} hook failed`, {
+    log.warn(`A ${title} hook failed`, {
       pod: target.podUid,
       container: target.container.name,
       error: messageOf(error),
