@@ -16,7 +16,6 @@ const specs = [
   "InitContainer should invoke init containers",
   "InitContainer should not start app containers and fail the pod",
   "Kubelet .* should (print the output|have an terminated|write entries)",
-  "Kubelet .* should not write to root filesystem",
   "KubeletManagedEtcHosts",
   "Networking Granular Checks",
   "Pods should (be updated|be submitted|support|contain)",

@@ -48,7 +48,6 @@ export async function runSuite(
 ): Promise<SuiteResult> {
   await using cluster = await startControlPlane({ controllers: true });
   await using host = await startHost({ images: true });
-  await host.shell(useBusyboxShell);
   await using _agent = await SshAgent.open({ cluster, hosts: [host] });
   await eventually(() =>
     cluster.kubectl(["wait", "--for=condition=Ready", `node/${host.name}`])
@@ -84,17 +83,6 @@ export async function runSuite(
     seconds: (performance.now() - started) / 1000,
   };
 }
-
-/**
- * The stand-in for the image of busybox has bash as its shell; a spec expects to read what
- * busybox's own says.
- */
-const useBusyboxShell = `set -e
-repo=registry.k8s.io/e2e-test-images/busybox
-podman run --name shell $repo:1.37.0-2 busybox ln -sf busybox /bin/sh
-podman commit -q --change 'CMD ["sh"]' shell made >/dev/null
-podman rm shell >/dev/null
-for tag in $(podman images --format '{{.Tag}}' $repo); do podman tag made $repo:$tag; done`;
 
 /** Counts the dots of the suite's log, one for each spec that has ended, until aborted. */
 async function follow(
