@@ -23,7 +23,7 @@ export type { ApiCredentials } from "./k8s/credentials.ts";
 export { type CredentialOptions, loadCredentials } from "./k8s/kubeconfig.ts";
 export type * from "./k8s/types.ts";
 export { RuntimeError, UnreachableError } from "./providers/errors.ts";
-export type { PodProvider } from "./providers/pod_provider.ts";
+export type { DeletionOptions, PodProvider } from "./providers/pod_provider.ts";
 export type { Program, ProgramHost } from "./providers/program_host.ts";
 export {
   ProgramRuntime,

@@ -48,25 +48,40 @@ export class ContainerStops {
   /** Takes note of what still runs. */
   observe(observed: ObservedPod): void {
     this.#graces.keep(observed);
+    for (const container of this.#hooks.keys()) {
+      if (!this.#graces.has(container)) this.#hooks.delete(container);
+    }
+  }
+
+  /** Whether the pod's containers were given so many seconds, and have had them. */
+  isPodOver(graceSeconds: number): boolean {
+    return this.#graces.isPodOver(graceSeconds);
+  }
+
+  /** Begins with what comes before the stop of a container whose turn has not come yet. */
+  prepare({ container }: ContainerRef, options: StopOptions): void {
+    const left = this.#announce(container, options);
+    const seconds = Math.min(options.graceSeconds, left);
+    if (seconds > 0 && !this.#hooks.has(container)) {
+      void this.#begin(container, seconds, options);
+    }
   }
 
   /** Stops a container, unless it is being stopped as fast already. */
   stop(ref: ContainerRef, options: StopOptions): void {
     const { graceSeconds, group, record, ofPod } = options;
     const { container } = ref;
-    const { message = `Stopping container ${container}` } = options;
     const current = this.#current.get(container);
     if (current !== undefined && current <= graceSeconds) return;
     this.#current.set(container, graceSeconds);
-    if (!this.#graces.has(container)) record("Normal", "Killing", message);
+    this.#announce(container, options);
     const left = () => this.#graces.left(container, graceSeconds, { ofPod });
-    // The grace counts from now, whatever comes first.
-    left();
     group.spawn(async (signal) => {
       let after = 0;
       try {
         if (graceSeconds > 0) {
-          await this.#hook(container, left(), options, signal);
+          const seconds = Math.min(graceSeconds, left());
+          await this.#hook(container, seconds, options, signal);
         }
         const grace = { graceSeconds: left(), signal };
         await this.#runtime.stopContainer(ref, grace);
@@ -83,6 +98,18 @@ export class ContainerStops {
         options.retry({ after });
       }
     });
+  }
+
+  /** Says once that the container is stopped, from when its grace counts; gives what is left of it. */
+  #announce(
+    container: string,
+    { graceSeconds, record, ofPod, message }: StopOptions,
+  ): number {
+    if (!this.#graces.has(container)) {
+      const text = message ?? `Stopping container ${container}`;
+      record("Normal", "Killing", text);
+    }
+    return this.#graces.left(container, graceSeconds, { ofPod });
   }
 
   /** Waits for the container's hook, which is begun once, as long as its grace lasts. */

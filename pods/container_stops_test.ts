@@ -4,6 +4,8 @@ import { TaskGroup } from "../async/task_group.ts";
 import { UnreachableError } from "../providers/errors.ts";
 import { ContainerStops, type StopOptions } from "./container_stops.ts";
 
+const ref = { podUid: "u1", container: "app" };
+
 /** One container that is stopped, and what came of it in its order. */
 class Stage implements AsyncDisposable {
   readonly done: string[] = [];
@@ -18,19 +20,33 @@ class Stage implements AsyncDisposable {
   /** Resolves when the stop has ended one way or another. */
   stop(
     graceSeconds: number,
-    preStop: (options: AbortOptions) => Promise<unknown>,
+    preStop: StopOptions["preStop"],
     options: Partial<StopOptions> = {},
   ): Promise<number> {
     const { promise, resolve } = Promise.withResolvers<number>();
-    this.#stops.stop({ podUid: "u1", container: "app" }, {
-      graceSeconds,
-      preStop,
-      group: this.#group,
-      record: (_, reason, message) => this.done.push(`${reason} ${message}`),
+    this.#stops.stop(ref, {
+      ...this.#options(graceSeconds, preStop),
       retry: ({ after }) => resolve(after),
       ...options,
     });
     return promise;
+  }
+
+  prepare(graceSeconds: number, preStop: StopOptions["preStop"]): void {
+    this.#stops.prepare(ref, this.#options(graceSeconds, preStop));
+  }
+
+  #options(
+    graceSeconds: number,
+    preStop: StopOptions["preStop"],
+  ): StopOptions {
+    return {
+      graceSeconds,
+      preStop,
+      group: this.#group,
+      record: (_, reason, message) => this.done.push(`${reason} ${message}`),
+      retry() {},
+    };
   }
 
   /** A hook that goes on until it is ended. */
@@ -68,8 +84,7 @@ Deno.test("ContainerStops runs no hook where there is no grace", async () => {
 Deno.test("ContainerStops gives a container that used its grace up two seconds more", async () => {
   await using stage = new Stage();
   await stage.stop(1, stage.slowHook, { message: "Bye" });
-  // No more than it was given.
-  assert.deepEqual(stage.done, ["Killing Bye", "hook", "stop 1s"]);
+  assert.deepEqual(stage.done, ["Killing Bye", "hook", "stop 2s"]);
 });
 
 Deno.test("ContainerStops waits no longer for a hook than the shortest grace, and runs it once", async () => {
@@ -79,7 +94,7 @@ Deno.test("ContainerStops waits no longer for a hook than the shortest grace, an
   assert.deepEqual(stage.done, [
     "Killing Stopping container app",
     "hook",
-    "stop 1s",
+    "stop 2s",
   ]);
   void first;
 });
@@ -103,4 +118,20 @@ Deno.test("ContainerStops stops a container whose hook fails", async () => {
   await using stage = new Stage();
   await stage.stop(30, () => Promise.reject(new Error("bad")));
   assert.deepEqual(stage.done.at(-1), "stop 30s");
+});
+
+Deno.test("ContainerStops.prepare() begins the hook that the stop waits for later", async () => {
+  await using stage = new Stage();
+  const hook = Promise.withResolvers<void>();
+  const runs = () => {
+    stage.done.push("hook");
+    return hook.promise;
+  };
+  stage.prepare(30, runs);
+  stage.prepare(30, runs);
+  assert.deepEqual(stage.done, ["Killing Stopping container app", "hook"]);
+  const stopped = stage.stop(30, runs);
+  hook.resolve();
+  await stopped;
+  assert.deepEqual(stage.done.slice(2), ["stop 30s"]);
 });

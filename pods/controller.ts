@@ -202,7 +202,7 @@ class PodController {
     this.#group.spawn(async (signal) => {
       try {
         const { provider } = this.#context;
-        const options = { graceSeconds, signal };
+        const options = { graceSeconds, pod: tracked.newest, signal };
         const status = await provider.deletePod(uid, options);
         // Told once: what cannot be published now is published at the next try.
         tracked.lastStatus = status ?? tracked.lastStatus;

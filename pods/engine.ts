@@ -7,7 +7,10 @@ import { TaskGroup } from "../async/task_group.ts";
 import { WorkQueue } from "../async/work_queue.ts";
 import { type Backoff, backoffDelay } from "../async/backoff.ts";
 import type { Pod, PodStatus } from "../k8s/types.ts";
-import type { PodProvider } from "../providers/pod_provider.ts";
+import type {
+  DeletionOptions,
+  PodProvider,
+} from "../providers/pod_provider.ts";
 import type {
   ContainerRef,
   ContainerRuntime,
@@ -107,13 +110,15 @@ export class PodEngine implements PodProvider {
 
   async deletePod(
     uid: string,
-    { graceSeconds, signal }: AbortOptions & { readonly graceSeconds: number },
+    { graceSeconds, pod, signal }: DeletionOptions,
   ): Promise<PodStatus | undefined> {
-    const known = this.#pods.get(uid);
+    const known = this.#pods.get(uid) ??
+      (pod && new PodSync(pod, this.#context));
     if (known === undefined) {
       await this.#removeUnknown(uid, graceSeconds, { signal });
       return undefined;
     }
+    this.#pods.set(uid, known);
     const deleted = known.delete(graceSeconds);
     this.#queue.add(uid);
     return await abortable(deleted, { signal });

@@ -168,6 +168,36 @@ Deno.test("PodEngine ends a pod that nobody told it of once the runtime can be r
   });
 });
 
+Deno.test("PodEngine ends a pod whose deletion began before a restart as any other", async () => {
+  await withEngine(async ({ runtime, signal, ...stage }) => {
+    const preStop = { sleep: { seconds: 1 } };
+    const pod: Pod = {
+      ...busy,
+      spec: {
+        containers: [
+          { name: "app", image: "x:1", lifecycle: { preStop } as object },
+        ],
+      },
+    };
+    await stage.engine.createPod(pod, { signal });
+    while (!runtime.calls.includes("start app#0")) {
+      signal.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    const next = new Stage(runtime);
+    await using group = new TaskGroup(new AbortController().signal);
+    group.spawn((signal) => next.engine.run({ signal }));
+    const begun = performance.now();
+    const options = { graceSeconds: 5, pod, signal };
+    const status = await next.engine.deletePod("u1", options);
+    assert.ok(performance.now() - begun > 990);
+    assert.deepEqual(next.events, ["Killing"]);
+    assert.ok(status?.containerStatuses?.[0]?.state?.terminated);
+    assert.match(runtime.calls.at(-2) ?? "", /^stop app [45]s$/);
+    assert.equal(runtime.calls.at(-1), "removeSandbox");
+  });
+});
+
 Deno.test("PodEngine replaces a sandbox that has stopped, ends what is left in it and starts anew", async () => {
   await withEngine(async (stage) => {
     const { runtime, events } = stage;

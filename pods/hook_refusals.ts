@@ -2,7 +2,10 @@ import type { Container, Pod } from "../k8s/types.ts";
 import type { Refusal } from "../providers/provider.ts";
 import { type HookHandler, hookOf, type HookRuntime } from "./hooks.ts";
 
-/** The hooks of a pod that a runtime has no way to run. */
+/**
+ * The hooks of a pod that a runtime has no way to run. A `tcpSocket`, which is of no use with any
+ * kubelet, is not refused: it fails when it is to run.
+ */
 export function hookRefusals(
   { spec }: Pod,
   runtime: HookRuntime,
@@ -29,7 +32,7 @@ function containerRefusals(
 }
 
 function refusal(
-  { exec, httpGet, sleep, tcpSocket }: HookHandler,
+  { exec, httpGet }: HookHandler,
   runtime: HookRuntime,
 ): readonly [handler: string, message: string] | undefined {
   if (exec && !runtime.exec) {
@@ -41,7 +44,5 @@ function refusal(
   if (httpGet?.host && !runtime.dial) {
     return ["httpGet.host", "this provider connects to containers only"];
   }
-  return tcpSocket && !exec && !httpGet && !sleep
-    ? ["tcpSocket", "no kubelet runs such a hook; use httpGet or exec"]
-    : undefined;
+  return undefined;
 }

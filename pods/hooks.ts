@@ -3,8 +3,15 @@ import { delay } from "../async/delay.ts";
 import { messageOf } from "../async/message_of.ts";
 import type { Container } from "../k8s/types.ts";
 import type { ContainerRuntime } from "../providers/runtime.ts";
+import type { RecordContainerEvent } from "./images.ts";
 import { type DialedPod, podDial } from "./pod_dial.ts";
-import { httpGet, type HttpGetAction, httpGetRequest } from "./pod_http.ts";
+import {
+  addressText,
+  followingGet,
+  type HttpGetAction,
+  type HttpGetRequest,
+  httpGetRequest,
+} from "./pod_http.ts";
 
 /** One of the handlers of `lifecycle`, as in the API. */
 export interface HookHandler {
@@ -39,19 +46,21 @@ export function hookOf(
 /**
  * Runs a hook to its end, as the kubelet's `HandlerRunner`. Any answer to an `httpGet` will do,
  * whatever its status. Fails with what went wrong, and with the signal's reason.
+ *
+ * @param options.record Records an Event of what people should know of a hook that succeeds.
  */
 export async function runHook(
   runtime: HookRuntime,
   handler: HookHandler,
   target: HookTarget,
-  { signal }: AbortOptions,
+  options: AbortOptions & { readonly record: RecordContainerEvent },
 ): Promise<void> {
-  const { exec, httpGet: action, sleep } = handler;
+  const { exec, httpGet, sleep } = handler;
   if (exec) {
-    return await runCommand(runtime, exec.command ?? [], target, { signal });
+    return await runCommand(runtime, exec.command ?? [], target, options);
   }
-  if (action) return await callServer(runtime, action, target, { signal });
-  if (sleep) return await delay(sleep.seconds * 1_000, { signal });
+  if (httpGet) return await callServer(runtime, httpGet, target, options);
+  if (sleep) return await delay(sleep.seconds * 1_000, options);
   throw new Error("the hook has no handler that can be run");
 }
 
@@ -66,27 +75,42 @@ async function runCommand(
   }
   const ref = { podUid, container: name };
   const code = await runtime.exec(ref, command, { signal });
-  if (code !== 0) {
-    throw new Error(`command '${command.join(" ")}' exited with ${code}`);
-  }
+  if (code !== 0) throw new Error(`the command exited with ${code}`);
 }
 
 async function callServer(
   runtime: HookRuntime,
   action: HttpGetAction,
   target: HookTarget,
-  { signal }: AbortOptions,
+  { record, signal }: AbortOptions & { readonly record: RecordContainerEvent },
 ): Promise<void> {
   const request = httpGetRequest(action, { ...target, user: "lifecycle" });
-  const dial = podDial(runtime, target);
+  const options = { dial: podDial(runtime, target), signal };
   try {
-    await httpGet(request, { dial, signal });
+    await followingGet(request, options);
   } catch (error) {
     signal.throwIfAborted();
     // Hooks with https were served by plain HTTP once, and still are (kubernetes #86139).
     if (request.scheme === "http" || !isPlainAnswer(error)) throw error;
-    await httpGet({ ...request, scheme: "http" }, { dial, signal });
+    await followingGet(plainRequest(request), options);
+    const address = addressText(request);
+    record(
+      "Warning",
+      "LifecycleHTTPFallback",
+      `request to HTTPS lifecycle hook ${address} got HTTP response, retry with HTTP succeeded`,
+    );
   }
+}
+
+/** What was meant for a TLS connection only is left out. */
+function plainRequest(request: HttpGetRequest): HttpGetRequest {
+  return {
+    ...request,
+    scheme: "http",
+    headers: request.headers.filter(({ name }) =>
+      name.toLowerCase() !== "authorization"
+    ),
+  };
 }
 
 function isPlainAnswer(error: unknown): boolean {

@@ -27,7 +27,7 @@ export async function runPodHook(
   const handler = hookOf(target.container, kind);
   if (handler === undefined) return true;
   try {
-    await runHook(runtime, handler, target, { signal });
+    await runHook(runtime, handler, target, { record, signal });
     return true;
   } catch (error) {
     signal.throwIfAborted();
@@ -36,7 +36,8 @@ export async function runPodHook(
     log.warn(`A ${title} hook failed`, {
       pod: target.podUid,
       container: target.container.name,
-      error: messageOf(error),
+      // What is inside names no URL: there may be a token in it.
+      error: messageOf(error instanceof Error ? error.cause ?? error : error),
     });
     record("Warning", `Failed${title}Hook`, `${title}Hook failed`);
     return false;

@@ -1,8 +1,8 @@
 import { messageOf } from "../async/message_of.ts";
 import type { AbortOptions } from "../async/abort.ts";
 import type { TaskGroup } from "../async/task_group.ts";
-import type { ObservedPod } from "../providers/runtime.ts";
-import { ContainerStops } from "./container_stops.ts";
+import type { ContainerRef, ObservedPod } from "../providers/runtime.ts";
+import { ContainerStops, type StopOptions } from "./container_stops.ts";
 import { type HookKind, hookOf } from "./hooks.ts";
 import {
   type PodMemory,
@@ -81,6 +81,7 @@ export class PodSteps {
     options: StepOptions,
   ): Promise<void> {
     const signal = AbortSignal.any([options.signal, this.#starting.signal]);
+    this.#stopSidecars(actions, observed, options);
     for (const action of actions) {
       if (action.kind === "stopContainer") {
         this.#stop(action, observed, options);
@@ -100,10 +101,35 @@ export class PodSteps {
     }
   }
 
+  /**
+   * Lets the hooks of the sidecars of a pod that ends begin with those of the others, as in a
+   * kubelet, though their turn to end comes later; once the pod's time is over, it has come.
+   */
+  #stopSidecars(
+    actions: readonly PodAction[],
+    observed: ObservedPod,
+    options: StepOptions,
+  ): void {
+    const stops = actions.filter((action) => action.kind === "stopContainer");
+    const first = stops.find(({ ofPod }) => ofPod);
+    if (first === undefined) return;
+    const isOver = this.#stops.isPodOver(first.graceSeconds);
+    for (const { kind, name } of this.#state.desired.initContainers) {
+      const isStopped = stops.some(({ container }) => container === name);
+      const runs = observed.containers.some((container) =>
+        container.name === name && container.state.kind === "running"
+      );
+      if (kind !== "sidecar" || !runs || isStopped) continue;
+      const action = { ...first, container: name };
+      if (isOver) this.#stop(action, observed, options);
+      else this.#stops.prepare(...this.#stopOf(action, observed, options));
+    }
+  }
+
   #stop(
     action: StopAction,
     observed: ObservedPod,
-    { group, retry }: StepOptions,
+    options: StepOptions,
   ): void {
     const { container, startsAgain = false } = action;
     const { containers } = observed;
@@ -111,14 +137,24 @@ export class PodSteps {
     if (startsAgain && run !== undefined) {
       this.#state.memory = withReplacedRun(this.#state.memory, run.id);
     }
-    this.#stops.stop({ podUid: this.#state.desired.uid, container }, {
+    this.#stops.stop(...this.#stopOf(action, observed, options));
+  }
+
+  #stopOf(
+    action: StopAction,
+    observed: ObservedPod,
+    { group, retry }: StepOptions,
+  ): [ContainerRef, StopOptions] {
+    const { container } = action;
+    const { desired } = this.#state;
+    return [{ podUid: desired.uid, container }, {
       ...action,
       group,
-      record: this.#events.ofContainer(this.#state.desired, container),
+      record: this.#events.ofContainer(desired, container),
       preStop: (options) =>
         this.#runHook("preStop", container, observed, options),
       retry,
-    });
+    }];
   }
 
   async #runHook(

@@ -20,7 +20,7 @@ export class StopGraces {
 
   /**
    * What is left for a container that is given so many seconds, counted from when it was asked
-   * first, or from when the first of the pod was: two seconds at least, unless it was given less.
+   * first, or from when the first of the pod was: two seconds at least, unless it was given none.
    */
   left(
     container: string,
@@ -38,7 +38,12 @@ export class StopGraces {
     );
     this.#deadlines.set(container, deadline);
     const left = Math.ceil((deadline - now) / 1000);
-    return Math.min(graceSeconds, Math.max(leastSeconds, left));
+    return graceSeconds === 0 ? 0 : Math.max(leastSeconds, left);
+  }
+
+  /** Whether nothing is left of so many seconds for the pod, counted from when it was asked to end. */
+  isPodOver(graceSeconds: number, now = Date.now()): boolean {
+    return (this.#podSince ?? now) + graceSeconds * 1000 <= now;
   }
 
   /** Says that the container has ended. */
@@ -55,5 +60,6 @@ export class StopGraces {
     for (const name of this.#deadlines.keys()) {
       if (!running.has(name)) this.#deadlines.delete(name);
     }
+    if (running.size === 0) this.#podSince = undefined;
   }
 }

@@ -22,12 +22,28 @@ Deno.test("StopGraces.left() counts from when a container was asked first, down 
   assert.equal(graces.left("b", 30, { now: 99_000 }), 30);
 });
 
-Deno.test("StopGraces.left() takes less grace at once, and no grace as it is", () => {
+Deno.test("StopGraces.left() takes less grace at once, two seconds at least, and no grace as it is", () => {
   const graces = new StopGraces();
   graces.left("a", 30, { now: 0 });
   assert.equal(graces.left("a", 5, { now: 10_000 }), 5);
   assert.equal(graces.left("a", 30, { now: 11_000 }), 4);
+  assert.equal(graces.left("a", 1, { now: 12_000 }), 2);
   assert.equal(graces.left("a", 0, { now: 12_000 }), 0);
+});
+
+Deno.test("StopGraces.left() of a pod's containers counts from when the first was asked", () => {
+  const graces = new StopGraces();
+  const ofPod = true;
+  assert.equal(graces.isPodOver(30, 0), false);
+  assert.equal(graces.isPodOver(0, 0), true);
+  assert.equal(graces.left("app", 30, { ofPod, now: 0 }), 30);
+  assert.equal(graces.left("sidecar", 30, { ofPod, now: 25_000 }), 5);
+  assert.equal(graces.isPodOver(30, 29_999), false);
+  assert.equal(graces.isPodOver(30, 30_000), true);
+  assert.equal(graces.left("other", 30, { ofPod, now: 30_000 }), 2);
+  // All has ended: a new sandbox has all its time.
+  graces.keep(observed());
+  assert.equal(graces.left("app", 30, { ofPod, now: 60_000 }), 30);
 });
 
 Deno.test("StopGraces.keep() forgets what has ended: its next run has all its time", () => {

@@ -7,6 +7,16 @@ import type {
   PodIdentity,
 } from "./runtime.ts";
 
+/** Options of {@linkcode PodProvider.deletePod}. */
+export interface DeletionOptions extends AbortOptions {
+  readonly graceSeconds: number;
+  /**
+   * The pod as it was last heard of, for one that this provider may not have been told of: it was
+   * asked to end before a restart. Undefined when nobody knows it.
+   */
+  readonly pod?: Pod;
+}
+
 /**
  * Takes whole pods: the contract of Virtual Kubelet, keyed by UID.
  *
@@ -34,7 +44,7 @@ export interface PodProvider extends ContainerAccess {
    */
   deletePod(
     uid: string,
-    options: AbortOptions & { readonly graceSeconds: number },
+    options: DeletionOptions,
   ): Promise<PodStatus | undefined>;
   /** The pod's status now, or undefined for a pod that is not here. */
   getPodStatus(

@@ -6,6 +6,7 @@ import { controlPlaneMissing, startControlPlane } from "./controlplane.ts";
 import { fromSources, runFarlet } from "./farlet.ts";
 import { needing } from "./needing.ts";
 import { accessSteps } from "./ssh_access_steps.ts";
+import { hookSteps } from "./ssh_hook_steps.ts";
 import { probeSteps } from "./ssh_probe_steps.ts";
 import { resourceSteps } from "./ssh_resource_steps.ts";
 import { agnhostImage, sshHostsMissing } from "./ssh_hosts.ts";
@@ -345,6 +346,7 @@ Deno.test({
       ...accessSteps,
       ...resourceSteps,
       ...probeSteps,
+      ...hookSteps,
       ...lastStep,
     };
     for (const [claim, run] of Object.entries(steps)) {
