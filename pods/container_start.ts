@@ -6,6 +6,7 @@ import type { LocalImage } from "../providers/runtime.ts";
 import { containerResources } from "./container_resources.ts";
 import { expandCommand, resolveEnvironment } from "./environment.ts";
 import type { NodeView } from "./field_ref.ts";
+import type { ReadVolumeFile } from "./file_key_ref.ts";
 import type { ObjectSource } from "./objects.ts";
 import { optional } from "./optional.ts";
 import type { DesiredContainer, DesiredPod } from "./pod_spec.ts";
@@ -23,6 +24,8 @@ export interface StartContext {
   readonly ips: readonly string[];
   /** Where the pod finds the API server; at its Service unless given. */
   readonly apiServer?: ServerAddress | undefined;
+  /** Reads a file of a volume of the pod; undefined where there is none. */
+  readonly readVolumeFile?: ReadVolumeFile | undefined;
 }
 
 /**
@@ -37,11 +40,11 @@ export async function containerSpec(
   options: AbortOptions,
 ): Promise<ContainerSpec> {
   const { name, image, spec } = container;
-  const { desired, node, ips, apiServer } = context;
+  const { desired, node, ips, apiServer, readVolumeFile } = context;
   const { pod } = desired;
   const security = securitySettings(desired, container, context.image);
   const env = await resolveEnvironment(
-    { pod, container: spec, node, ips, apiServer },
+    { pod, container: spec, node, ips, apiServer, readVolumeFile },
     context.objects,
     options,
   );

@@ -5,6 +5,13 @@ import { RuntimeError } from "../providers/errors.ts";
 import type { ServerAddress } from "../providers/provider.ts";
 import { expand, valueOf } from "./expansion.ts";
 import { type DownwardView, fieldValue, resourceValue } from "./field_ref.ts";
+import {
+  type EnvFiles,
+  fileKeyRef,
+  fileKeyValue,
+  readEnvFiles,
+  type ReadVolumeFile,
+} from "./file_key_ref.ts";
 import { decodeText } from "./object_content.ts";
 import {
   objectNotFound,
@@ -26,6 +33,8 @@ export interface EnvironmentInput extends DownwardView {
   readonly container: Container;
   /** Where the pod finds the API server; at its Service unless given. */
   readonly apiServer?: ServerAddress | undefined;
+  /** Reads a file of a volume of the pod; undefined where there is none. */
+  readonly readVolumeFile?: ReadVolumeFile | undefined;
 }
 
 /**
@@ -43,14 +52,15 @@ export async function resolveEnvironment(
   const { pod, container } = input;
   const identity = podIdentity(pod);
   try {
-    const [services, read] = await Promise.all([
+    const [services, files, read] = await Promise.all([
       readServices(pod, objects, { signal }),
+      readEnvFiles(input, { signal }),
       readObjects(identity, containerReferences(container), {
         objects,
         signal,
       }),
     ]);
-    return environment({ ...input, services, objects: read });
+    return environment({ ...input, services, files, objects: read });
   } catch (error) {
     signal.throwIfAborted();
     throw configError(error);
@@ -65,6 +75,7 @@ export function environment(
   input: EnvironmentInput & {
     /** Of the pod's namespace, and `kubernetes` of `default`; others do no harm. */
     readonly services: readonly Service[];
+    readonly files?: EnvFiles;
     readonly objects: PodObjects;
   },
 ): Readonly<Record<string, string>> {
@@ -146,7 +157,10 @@ function keysOf(
 /** The value that `valueFrom` names; undefined where an optional object or key is absent. */
 function valueFrom(
   { name: variable, valueFrom }: EnvVar,
-  input: EnvironmentInput & { readonly objects: PodObjects },
+  input: EnvironmentInput & {
+    readonly objects: PodObjects;
+    readonly files?: EnvFiles;
+  },
 ): string | undefined {
   const { pod, container, node, objects } = input;
   const { namespace } = podIdentity(pod);
@@ -178,6 +192,8 @@ function valueFrom(
       ? keyNotFound(key, "Secret", { namespace, name })
       : objectNotFound("secret", name);
   }
+  const ref = fileKeyRef(valueFrom);
+  if (ref) return fileKeyValue(ref, input.files ?? new Map());
   const [unknown] = Object.keys(valueFrom ?? {});
   if (unknown === undefined) return "";
   throw new Error(

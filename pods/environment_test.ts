@@ -278,12 +278,10 @@ for (const [message, container] of failures) {
 }
 
 Deno.test("environment() names a source of values that it does not know", () => {
-  const valueFrom: object = {
-    fileKeyRef: { volumeName: "v", path: "p", key: "k" },
-  };
+  const valueFrom: object = { newRef: { key: "k" } };
   assert.throws(
     () => env({ env: [{ name: "A", valueFrom }] }),
-    /"A": valueFrom\.fileKeyRef is not supported/,
+    /"A": valueFrom\.newRef is not supported/,
   );
 });
 

@@ -1,6 +1,7 @@
 import { bytes, cpuMillis } from "../k8s/quantity.ts";
 import type { Container, Pod } from "../k8s/types.ts";
 import type { AdmittingNode } from "./admission.ts";
+import { podLevelResources } from "./pod_resources.ts";
 
 /** The node as the pods on it see it. */
 export interface NodeView extends AdmittingNode {
@@ -67,8 +68,8 @@ export function fieldValue(
 /**
  * The value of a `resourceFieldRef`, rounded up to whole divisors.
  *
- * A limit that is not set is the node's allocatable amount; a request that is not set is the
- * container's own limit, else 0. `own` is the container that asks, for a selector that names none.
+ * A limit that is not set is that of the pod as a whole, else the node's allocatable amount; a
+ * request that is not set is the container's own limit, else 0. `own` is the container that asks, for a selector that names none.
  * Unknown containers and resources are a `RangeError` with the kubelet's message.
  */
 export function resourceValue(
@@ -90,9 +91,21 @@ export function resourceValue(
     ? container.resources?.requests?.[name] ?? limit
     : limited || isHugePages(name)
     ? limit
-    : node.allocatable[name];
+    : defaultLimit(pod, name, node);
   const divisor = amount(selector.divisor ?? "1") || amount("1");
   return String(Math.ceil(amount(set ?? "0") / divisor));
+}
+
+/** What a container without a limit may use; as the kubelet, nothing that the node does not have. */
+function defaultLimit(
+  pod: Pod,
+  name: string,
+  { allocatable }: Pick<NodeView, "allocatable">,
+): string | undefined {
+  const ofPod = podLevelResources(pod)?.limits?.[name] ?? "0";
+  const ofNode = allocatable[name];
+  const isLimited = name !== "ephemeral-storage" && measure(name)(ofPod) !== 0;
+  return ofNode !== undefined && isLimited ? ofPod : ofNode;
 }
 
 /** Labels or annotations as a file of the downward API has them: sorted lines `key="value"`. */

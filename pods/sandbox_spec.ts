@@ -26,8 +26,11 @@ export function sandboxSpec(
   { clusterDns, services }: SandboxContext,
 ): SandboxSpec {
   const { metadata, spec } = pod;
-  const hostname = podHostname(pod);
-  const fullHostname = podFullHostname(pod, hostname, clusterDns.domain);
+  const override = hostnameOverride(pod);
+  const hostname = override ?? podHostname(pod);
+  const fullHostname = override === undefined
+    ? podFullHostname(pod, hostname, clusterDns.domain)
+    : undefined;
   return {
     ...podIdentity(pod),
     labels: metadata?.labels ?? {},
@@ -62,10 +65,19 @@ export function sandboxSpec(
 
 /** The pod's host name: `spec.hostname` or the pod's name, cut to what a host name may have. */
 export function podHostname({ spec, metadata }: Pod): string {
-  return (spec?.hostname || metadata?.name || "").slice(0, 63).replace(
-    /[-.]+$/,
-    "",
-  );
+  return cutHostname(spec?.hostname || metadata?.name || "");
+}
+
+/** `spec.hostnameOverride`: newer than the types. The pod then has no name with a domain. */
+function hostnameOverride({ spec }: Pod): string | undefined {
+  const { hostnameOverride } = (spec ?? {}) as {
+    readonly hostnameOverride?: string;
+  };
+  return hostnameOverride ? cutHostname(hostnameOverride) : undefined;
+}
+
+function cutHostname(name: string): string {
+  return name.length <= 63 ? name : name.slice(0, 63).replace(/[-.]+$/, "");
 }
 
 function podFullHostname(

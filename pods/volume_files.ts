@@ -27,7 +27,11 @@ export function configMapFiles(
   for (const [key, value] of Object.entries(data)) {
     contents.set(key, () => encode(value));
   }
-  return selectFiles(contents, "config", selection);
+  return selectFiles(
+    contents,
+    (key) => `configmap references non-existent config key: ${key}`,
+    selection,
+  );
 }
 
 /** The files of a Secret: all its keys, or the selected ones. */
@@ -40,7 +44,11 @@ export function secretFiles(
       [key, () => decodeBase64(value)] as const
     ),
   );
-  return selectFiles(contents, "secret", selection);
+  return selectFiles(
+    contents,
+    (key) => `references non-existent secret key: ${key}`,
+    selection,
+  );
 }
 
 /** The files of a downwardAPI volume: one for each item. */
@@ -95,7 +103,7 @@ export function mergeFiles(
 
 function selectFiles(
   contents: ReadonlyMap<string, () => Uint8Array>,
-  kind: "config" | "secret",
+  missing: (key: string) => string,
   { items, mode, optional }: KeySelection,
 ): readonly VolumeFile[] {
   if (items === undefined || items.length === 0) {
@@ -105,7 +113,7 @@ function selectFiles(
     const content = contents.get(item.key);
     if (content) return [file(item.path, content(), item.mode ?? mode)];
     if (optional) return [];
-    throw new Error(`references non-existent ${kind} key: ${item.key}`);
+    throw new Error(missing(item.key));
   });
 }
 

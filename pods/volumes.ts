@@ -100,7 +100,7 @@ function directoryVolume(
   if (!kinds.emptyDir && Object.keys(kinds).length > 0) return undefined;
   const { medium = "", sizeLimit } = kinds.emptyDir ?? {};
   if (medium !== "" && medium !== "Memory") {
-    throw new Error(`unsupported storage medium "${medium}"`);
+    throw new Error(`unknown storage medium "${medium}"`);
   }
   return {
     kind: "emptyDir",

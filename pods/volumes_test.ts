@@ -71,7 +71,7 @@ const failures: readonly (readonly [why: string, Omit<Volume, "name">])[] = [
   ['configmap "none" not found', {
     projected: { sources: [{ configMap: { name: "none" } }] },
   }],
-  ["references non-existent config key: none", {
+  ["configmap references non-existent config key: none", {
     configMap: { name: "config", items: [{ key: "none", path: "a" }] },
   }],
   ["references non-existent secret key: none", {
@@ -103,7 +103,7 @@ const failures: readonly (readonly [why: string, Omit<Volume, "name">])[] = [
       }],
     },
   }],
-  ['unsupported storage medium "HugePages"', {
+  ['unknown storage medium "HugePages"', {
     emptyDir: { medium: "HugePages" },
   }],
   ["volumes of type nfs are not supported", {

@@ -11,37 +11,49 @@ export async function checkHostPath(
   { path, type }: { readonly path: string; readonly type: string },
 ): Promise<void> {
   const found = await stat(path);
+  const expect = (type: string, what: string) => {
+    const kind = found && kindOf(found);
+    if (kind === type) return;
+    throw kind === undefined
+      ? failure(
+        `hostPath type check failed, ${path} is not a ${what}, unable to determine its type: path "${path}" does not exist`,
+      )
+      : failure(
+        `hostPath type check failed: ${path} is not a ${what}, it's a ${kind}`,
+      );
+  };
   switch (type) {
     case "":
       if (found === undefined) await makeDirectory(path);
       return;
     case "DirectoryOrCreate":
       if (found === undefined) return await makeDirectory(path);
-      return expect(found.isDirectory, path, "a directory");
+      return expect("Directory", "directory");
     case "Directory":
-      return expect(found?.isDirectory, path, "a directory");
+      return expect("Directory", "directory");
     case "FileOrCreate":
       if (found === undefined) return await makeFile(path);
-      return expect(found.isFile, path, "a file");
+      return expect("File", "file");
     case "File":
-      return expect(found?.isFile, path, "a file");
+      return expect("File", "file");
     case "Socket":
-      return expect(found?.isSocket ?? undefined, path, "a socket file");
+      return expect("Socket", "socket file");
     case "CharDevice":
-      return expect(
-        found?.isCharDevice ?? undefined,
-        path,
-        "a character device",
-      );
+      return expect("CharDevice", "character device");
     case "BlockDevice":
-      return expect(found?.isBlockDevice ?? undefined, path, "a block device");
+      return expect("BlockDevice", "block device");
     default:
       throw failure(`${type} is an invalid volume type`);
   }
 }
 
-function expect(is: boolean | undefined, path: string, what: string): void {
-  if (is !== true) throw failure(`${path} is not ${what}`);
+/** What is there, by the names that a hostPath volume has for it. */
+function kindOf(found: Deno.FileInfo): string {
+  if (found.isDirectory) return "Directory";
+  if (found.isFile) return "File";
+  if (found.isSocket) return "Socket";
+  if (found.isCharDevice) return "CharDevice";
+  return found.isBlockDevice ? "BlockDevice" : "Fifo";
 }
 
 async function makeDirectory(path: string): Promise<void> {
@@ -76,7 +88,6 @@ async function stat(path: string): Promise<Deno.FileInfo | undefined> {
 }
 
 /** A volume that fails keeps its containers from being created, for as long as it fails. */
-function failure(problem: string, cause?: unknown): RuntimeError {
-  const message = `hostPath type check failed: ${problem}`;
+function failure(message: string, cause?: unknown): RuntimeError {
   return new RuntimeError("ContainerCreating", message, { cause });
 }

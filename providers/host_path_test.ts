@@ -9,6 +9,8 @@ Deno.test("checkHostPath() checks and makes what each type asks for", async () =
   try {
     const file = join(dir, "file");
     await Deno.writeTextFile(file, "kept");
+    const wrong = "hostPath type check failed: ";
+    const isFile = ", it's a File";
     const rows: [path: string, type: string, problem?: string][] = [
       [join(dir, "made/deep"), ""],
       [join(dir, "made/too"), "DirectoryOrCreate"],
@@ -19,22 +21,34 @@ Deno.test("checkHostPath() checks and makes what each type asks for", async () =
       [join(dir, "new"), "FileOrCreate"],
       [socket, "Socket"],
       ["/dev/null", "CharDevice"],
-      [join(dir, "absent"), "Directory", `${dir}/absent is not a directory`],
-      [file, "DirectoryOrCreate", `${file} is not a directory`],
-      [dir, "File", `${dir} is not a file`],
-      [dir, "FileOrCreate", `${dir} is not a file`],
+      [
+        join(dir, "absent"),
+        "Directory",
+        `hostPath type check failed, ${dir}/absent is not a directory, unable to determine its type: path "${dir}/absent" does not exist`,
+      ],
+      [
+        file,
+        "DirectoryOrCreate",
+        `${wrong}${file} is not a directory${isFile}`,
+      ],
+      [dir, "File", `${wrong}${dir} is not a file, it's a Directory`],
+      [dir, "FileOrCreate", `${wrong}${dir} is not a file, it's a Directory`],
+      [socket, "File", `${wrong}${socket} is not a file, it's a Socket`],
       [join(dir, "no/parent"), "FileOrCreate", "cannot make file"],
-      [file, "Socket", `${file} is not a socket file`],
-      [file, "CharDevice", `${file} is not a character device`],
-      [file, "BlockDevice", `${file} is not a block device`],
+      [file, "Socket", `${wrong}${file} is not a socket file${isFile}`],
+      [
+        file,
+        "CharDevice",
+        `${wrong}${file} is not a character device${isFile}`,
+      ],
+      [file, "BlockDevice", `${wrong}${file} is not a block device${isFile}`],
       [file, "Sock", "Sock is an invalid volume type"],
     ];
     for (const [path, type, problem] of rows) {
       if (problem === undefined) await checkHostPath({ path, type });
       else {
         await assert.rejects(checkHostPath({ path, type }), (error: Error) => {
-          const start = `hostPath type check failed: ${problem}`;
-          return error.message.startsWith(start);
+          return error.message.startsWith(problem);
         });
       }
     }

@@ -20,6 +20,7 @@ import type {
   PodIdentity,
   PortConnection,
   ProcessStreams,
+  VolumeFileRef,
 } from "./runtime.ts";
 import type { ContainerSample, RuntimeStats } from "./samples.ts";
 
@@ -132,6 +133,14 @@ export class ProgramRuntime implements ContainerRuntime, AsyncDisposable {
   ): Promise<void> {
     this.#sandbox(uid).volumes.set(volume);
     return Promise.resolve();
+  }
+
+  readVolumeFile(
+    { podUid, volume, path }: VolumeFileRef,
+    _options: AbortOptions,
+  ): Promise<string | undefined> {
+    const files = this.#sandbox(podUid).volumes.get(volume);
+    return Promise.resolve(files?.get(path));
   }
 
   startContainer(

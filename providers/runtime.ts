@@ -88,6 +88,13 @@ export interface ContainerRef {
   readonly container: string;
 }
 
+/** Names a file of one of a pod's volumes; `path` is relative. */
+export interface VolumeFileRef {
+  readonly podUid: string;
+  readonly volume: string;
+  readonly path: string;
+}
+
 /** Which part of a log to read; the kubelet's parameters of `/containerLogs`. */
 export interface LogOptions {
   /** Whether to go on until the container ends. */
@@ -285,6 +292,14 @@ export interface ContainerRuntime extends ContainerAccess {
     volume: VolumeSpec,
     options: AbortOptions,
   ): Promise<void>;
+  /**
+   * A text of at most 1 MiB that containers have left in a volume; undefined where there is none.
+   * Links are followed as long as they stay in the volume.
+   */
+  readVolumeFile?(
+    file: VolumeFileRef,
+    options: AbortOptions,
+  ): Promise<string | undefined>;
   /** Starts one run of a container and resolves when it was started; nothing if that run exists. */
   startContainer(
     podUid: string,

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { AbortOptions } from "../../async/abort.ts";
 import type { VolumeMount, VolumeSpec } from "../container_spec.ts";
+import type { VolumeFileRef } from "../runtime.ts";
 import type { Bind } from "./container_body.ts";
 import type { Host } from "./host.ts";
 import {
@@ -80,6 +81,18 @@ export class PodFiles {
   ): Promise<readonly Bind[]> {
     const pod = await this.#pod(uid, { signal });
     return await this.#volumes.binds(pod, mounts, { signal });
+  }
+
+  /**
+   * A text of at most 1 MiB that containers have left in a volume; undefined where there is none.
+   * Links are followed as long as they stay in the volume.
+   */
+  async readVolumeFile(
+    { podUid, ...file }: VolumeFileRef,
+    { signal }: AbortOptions,
+  ): Promise<string | undefined> {
+    const pod = await this.#pod(podUid, { signal });
+    return await this.#volumes.readFile(pod, file, { signal });
   }
 
   /** The volumes of all pods that this agent has placed or bound. */

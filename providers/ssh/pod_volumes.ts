@@ -13,6 +13,7 @@ import {
   readVolumes,
 } from "./placed_volume.ts";
 import { listVolumesScript } from "./pod_scripts.ts";
+import { readVolumeFileScript } from "./volume_scripts.ts";
 import { subPathScript } from "./sub_path_script.ts";
 import { volumeMaking } from "./volume_making.ts";
 
@@ -34,6 +35,9 @@ interface VolumeInUse {
 
 /** How long a volume is taken to be as it was made, in milliseconds. */
 const trustedFor = 300_000;
+
+/** As much as a file of a volume may have, with the sign that comes before it. */
+const maxFileBytes = 1024 * 1024 + 1;
 
 /** The volumes of the pods of one node on its host. */
 export class PodVolumes {
@@ -94,7 +98,8 @@ export class PodVolumes {
     { signal }: AbortOptions,
   ): Promise<readonly Bind[]> {
     const layout = await this.#layout.read({ signal });
-    const volumes = await this.#volumesOf(pod, mounts, { signal });
+    const names = mounts.map(({ volume }) => volume);
+    const volumes = await this.#volumesOf(pod, names, { signal });
     const found = mounts.map((mount): VolumeInUse => {
       const volume = volumes.get(mount.volume);
       if (volume !== undefined) return { mount, volume };
@@ -108,6 +113,24 @@ export class PodVolumes {
       readOnly: each.mount.readOnly || each.volume.kind === "files",
       propagation: each.mount.propagation ?? "None",
     }));
+  }
+
+  /** As `PodFiles.readVolumeFile()`. */
+  async readFile(
+    pod: PodPlace,
+    { volume, path }: { readonly volume: string; readonly path: string },
+    { signal }: AbortOptions,
+  ): Promise<string | undefined> {
+    const volumes = await this.#volumesOf(pod, [volume], { signal });
+    const placed = volumes.get(volume);
+    if (placed === undefined) return undefined;
+    const printed = await runScript(this.#host, readVolumeFileScript, {
+      action: `read a file of volume "${volume}"`,
+      args: [placed.path, relativePath(path)],
+      maxOutputBytes: maxFileBytes,
+      signal,
+    });
+    return printed.startsWith("+") ? printed.slice(1) : undefined;
   }
 
   /** Every volume that was placed on the host since it was started, or asked for. */
@@ -153,14 +176,14 @@ export class PodVolumes {
     }
   }
 
-  /** The pod's volumes, from the host if the last agent made one of those that are mounted. */
+  /** The pod's volumes, from the host if the last agent made one of those that are asked for. */
   async #volumesOf(
     pod: PodPlace,
-    mounts: readonly VolumeMount[],
+    names: readonly string[],
     { signal }: AbortOptions,
   ): Promise<ReadonlyMap<string, PlacedVolume>> {
     const known = this.#placed.get(pod.uid) ?? new Map();
-    if (mounts.every(({ volume }) => known.has(volume))) return known;
+    if (names.every((name) => known.has(name))) return known;
     const text = await runScript(this.#host, listVolumesScript, {
       action: `find the volumes of pod "${pod.uid}"`,
       args: [pod.directory],
@@ -200,7 +223,7 @@ function placeName({ volume }: PlacedVolume, path: string): string {
 /** In the kubelet's words where it has any. */
 function volumeFailure(volume: VolumeSpec, error: ScriptError): string {
   return volume.kind === "hostPath" && error.complaint !== undefined
-    ? `hostPath type check failed: ${error.complaint}`
+    ? error.complaint
     : error.message;
 }
 

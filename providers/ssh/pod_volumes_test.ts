@@ -238,14 +238,21 @@ forEachKind("checks host paths in the kubelet's words", async (stage) => {
   await set("/dev/null", "CharDevice");
   for (
     const [path, type, problem] of [
-      [`${home}/missing`, "Directory", "is not a directory"],
-      [`${home}/a/file`, "Directory", "is not a directory"],
-      [`${home}/a/file`, "DirectoryOrCreate", "is not a directory"],
-      [`${home}/a`, "File", "is not a file"],
-      [`${home}/a`, "FileOrCreate", "is not a file"],
-      [`${home}/a/file`, "Socket", "is not a socket file"],
-      [`${home}/a/file`, "CharDevice", "is not a character device"],
-      ["/dev/null", "BlockDevice", "is not a block device"],
+      [`${home}/a/file`, "Directory", "is not a directory, it's a File"],
+      [
+        `${home}/a/file`,
+        "DirectoryOrCreate",
+        "is not a directory, it's a File",
+      ],
+      [`${home}/a`, "File", "is not a file, it's a Directory"],
+      [`${home}/a`, "FileOrCreate", "is not a file, it's a Directory"],
+      [`${home}/a/file`, "Socket", "is not a socket file, it's a File"],
+      [
+        `${home}/a/file`,
+        "CharDevice",
+        "is not a character device, it's a File",
+      ],
+      ["/dev/null", "BlockDevice", "is not a block device, it's a CharDevice"],
     ] as const
   ) {
     await assert.rejects(set(path, type), {
@@ -253,11 +260,15 @@ forEachKind("checks host paths in the kubelet's words", async (stage) => {
       message: `hostPath type check failed: ${path} ${problem}`,
     });
   }
+  await assert.rejects(set(`${home}/missing`, "Directory"), {
+    message:
+      `hostPath type check failed, ${home}/missing is not a directory, unable to determine its type: path "${home}/missing" does not exist`,
+  });
   await assert.rejects(set(`${home}/none/file`, "FileOrCreate"), {
-    message: `hostPath type check failed: cannot make file ${home}/none/file`,
+    message: `cannot make file ${home}/none/file`,
   });
   await assert.rejects(set(`${home}/a`, "Nonsense"), {
-    message: "hostPath type check failed: Nonsense is an invalid volume type",
+    message: "Nonsense is an invalid volume type",
   });
 });
 

@@ -21,6 +21,7 @@ import type {
   PulledImage,
   PullOptions,
   SandboxOptions,
+  VolumeFileRef,
 } from "../runtime.ts";
 import type { ServerAddress } from "../provider.ts";
 import type { RuntimeStats } from "../samples.ts";
@@ -218,6 +219,13 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
     options: AbortOptions,
   ): Promise<void> {
     await this.#files.setVolume(podUid, volume, options);
+  }
+
+  async readVolumeFile(
+    file: VolumeFileRef,
+    options: AbortOptions,
+  ): Promise<string | undefined> {
+    return await this.#files.readVolumeFile(file, options);
   }
 
   async startContainer(

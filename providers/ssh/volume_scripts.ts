@@ -98,7 +98,21 @@ export const checkHostPathScript = `
 pod=$1 name=$2 path=$3 type=$4
 make_directory() { (umask 022 && mkdir -p "$path") 2>/dev/null; }
 make_file() { (umask 022 && : >>"$path") 2>/dev/null; }
-expect() { if ! [ "$1" "$path" ]; then complain "$path is not $2"; fi; }
+kind() {
+  if [ -d "$path" ]; then echo Directory
+  elif [ -f "$path" ]; then echo File
+  elif [ -S "$path" ]; then echo Socket
+  elif [ -c "$path" ]; then echo CharDevice
+  elif [ -b "$path" ]; then echo BlockDevice
+  else echo Fifo; fi
+}
+expect() {
+  if [ "$1" "$path" ]; then return; fi
+  if [ -e "$path" ]; then
+    complain "hostPath type check failed: $path is not a $2, it's a $(kind)"
+  fi
+  complain "hostPath type check failed, $path is not a $2, unable to determine its type: path \\"$path\\" does not exist"
+}
 case $type in
 '')
   if ! [ -e "$path" ] && ! make_directory && [ "$(id -u)" = 0 ]; then
@@ -106,19 +120,34 @@ case $type in
   fi ;;
 DirectoryOrCreate)
   if ! [ -e "$path" ]; then make_directory || complain "cannot make directory $path"; fi
-  expect -d "a directory" ;;
-Directory) expect -d "a directory" ;;
+  expect -d "directory" ;;
+Directory) expect -d "directory" ;;
 FileOrCreate)
   if ! [ -e "$path" ]; then make_file || complain "cannot make file $path"; fi
-  expect -f "a file" ;;
-File) expect -f "a file" ;;
-Socket) expect -S "a socket file" ;;
-CharDevice) expect -c "a character device" ;;
-BlockDevice) expect -b "a block device" ;;
+  expect -f "file" ;;
+File) expect -f "file" ;;
+Socket) expect -S "socket file" ;;
+CharDevice) expect -c "character device" ;;
+BlockDevice) expect -b "block device" ;;
 *) complain "$type is an invalid volume type" ;;
 esac
 enter_pod "$pod"
 mkdir -p "$pod/meta"
 printf '%s\\n' "hostPath $path" >"$pod/meta/.$name"
 mv -f "$pod/meta/.$name" "$pod/meta/$name"
+`;
+
+/**
+ * Prints a `+` and a regular file of a volume, or nothing where there is none. A link that leads
+ * out of the volume is none, also one that a container puts there meanwhile: what was opened is
+ * looked at by the kernel's own name for it.
+ *
+ * Arguments: the volume's directory, the path of the file in it.
+ */
+export const readVolumeFileScript = `
+base=$(readlink -f "$1") full=$1/$2
+if ! [ -f "$full" ]; then exit 0; fi
+exec 9<"$full"
+case $(readlink /proc/self/fd/9) in "\${base%/}"/*) ;; *) exit 0 ;; esac
+if [ -f /proc/self/fd/9 ]; then printf + && cat <&9; fi
 `;

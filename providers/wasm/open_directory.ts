@@ -1,5 +1,5 @@
 import { resolveConfined } from "./confined_path.ts";
-import { errno, errnoOf } from "./errno.ts";
+import { errno, errnoOf, fail } from "./errno.ts";
 import { findHostFiles } from "./find_host_files.ts";
 import type { HostFiles } from "./host_files.ts";
 
@@ -25,6 +25,25 @@ export class OpenDirectory implements Disposable {
   look(path: string): Deno.FileInfo {
     using place = this.#find(path);
     return Deno.lstatSync(place.path);
+  }
+
+  /** The content of the regular file at `path`, links followed; a `RangeError` if it is larger. */
+  readFile(path: string, maxBytes: number): Uint8Array {
+    using place = this.#find(path);
+    const { isFile, dev, ino } = Deno.lstatSync(place.path);
+    if (!isFile) fail(errno.inval);
+    using file = Deno.openSync(place.path);
+    const opened = file.statSync();
+    // A guest could have put a link there meanwhile.
+    if (opened.dev !== dev || opened.ino !== ino) fail(errno.loop);
+    if (opened.size > maxBytes) {
+      throw new RangeError(
+        `Cannot read file "${path}": it has more than ${maxBytes} bytes`,
+      );
+    }
+    const content = new Uint8Array(opened.size);
+    const length = file.readSync(content) ?? 0;
+    return content.subarray(0, length);
   }
 
   /** Makes the directory at `path`, unless something is there. */

@@ -16,12 +16,14 @@ import type {
   ObservedPod,
   PodIdentity,
   ProcessStreams,
+  VolumeFileRef,
 } from "../runtime.ts";
 import type { RuntimeStats } from "../samples.ts";
 import { writeVolumeFiles } from "../volume_dir.ts";
 import { adoptPods, type Pod } from "./adoption.ts";
 import { ModuleStore, notPulled } from "./modules.ts";
 import { StateRecords } from "./records.ts";
+import { readVolumeFile } from "./read_volume_file.ts";
 import { logPath, observeRuns, type Run } from "./run.ts";
 import { RunStarter } from "./run_starter.ts";
 import { runnerLaunch } from "./runner_launch.ts";
@@ -189,6 +191,14 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
     const volumes = { ...pod.record.volumes, [name]: made };
     pod.record = { ...pod.record, volumes };
     await this.#records.writePod(pod.record);
+  }
+
+  async readVolumeFile(
+    { podUid, volume, path }: VolumeFileRef,
+    _options: AbortOptions,
+  ): Promise<string | undefined> {
+    const directory = this.#records.volumeDir(podUid, volume);
+    return await readVolumeFile(directory, path);
   }
 
   async startContainer(
