@@ -41,6 +41,7 @@ export function nodePods(
     runtime,
     runtimeName: provider.name,
     refusals: (pod) => provider.refusals?.(pod) ?? [],
+    ignored: (pod) => provider.ignored?.(pod) ?? [],
     admission: [(pod) => pressureRefusal(pod, evictor.pressures)],
     podApiServer: () => provider.podApiServer?.(),
   });

@@ -129,6 +129,7 @@ class StandaloneRun {
       events: this.#events,
       node: () => ({ ips: ["127.0.0.1"], allocatable: this.#allocatable }),
       refusals: (pod) => provider.refusals?.(pod) ?? [],
+      ignored: (pod) => provider.ignored?.(pod) ?? [],
     });
     this.#printer = new LogPrinter(this.#engine, pods, console);
   }

@@ -7,6 +7,7 @@ import { describeCommand } from "./describe.ts";
 import { getCommand } from "./get.ts";
 import { doctorCommand } from "./doctor.ts";
 import { execCommand } from "./exec.ts";
+import { explainCommand } from "./explain.ts";
 import { imageCommand } from "./image.ts";
 import { Interrupt } from "./interrupt.ts";
 import { joinCommand } from "./join.ts";
@@ -70,6 +71,7 @@ function program(context: CliContext): Command {
     execCommand,
     attachCommand,
     portForwardCommand,
+    explainCommand,
     imageCommand,
     printCommand,
     versionCommand,

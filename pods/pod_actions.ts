@@ -22,6 +22,7 @@ import type { StartFailure } from "./memory.ts";
 import { MountError } from "./mount_error.ts";
 import type { ObjectSource } from "./objects.ts";
 import type { PodAction } from "./plan.ts";
+import { fieldsIgnored } from "./pod_fields.ts";
 import type { DesiredContainer, DesiredPod } from "./pod_spec.ts";
 import { pullCredentials } from "./pull_secrets.ts";
 import type { ProbeMetrics } from "./probe_metrics.ts";
@@ -48,6 +49,8 @@ export interface EngineContext {
   node(): NodeView;
   /** What the provider cannot honour of a pod. */
   refusals(pod: Pod): readonly Refusal[];
+  /** What the provider does not heed of a pod that it runs; nothing unless given. */
+  ignored?(pod: Pod): readonly Refusal[];
   /** What others check of a pod before its node takes it, besides what the pod asks for. */
   readonly admission?: readonly AdmissionCheck[];
   /**
@@ -70,13 +73,23 @@ const noClusterDns: ClusterDns = { servers: [], domain: "cluster.local" };
 /** The action that starts one run of a container. */
 export type StartAction = Extract<PodAction, { kind: "startContainer" }>;
 
-/** Every field of a pod that cannot be honoured here; none for a pod that can run. */
+/** What of a runtime decides which fields it can honour. */
+export type FieldRuntime = Pick<
+  ContainerRuntime,
+  "exec" | "portForward" | "dial" | "setVolume"
+>;
+
+interface FieldContext extends Pick<EngineContext, "refusals" | "ignored"> {
+  readonly runtime: FieldRuntime;
+}
+
+/** Every field of a pod that cannot be honoured here, once; none for a pod that can run. */
 export function podRefusals(
   pod: Pod,
-  { runtime, refusals }: Pick<EngineContext, "runtime" | "refusals">,
+  { runtime, refusals }: FieldContext,
 ): readonly Refusal[] {
   const hasVolumes = (pod.spec?.volumes ?? []).length > 0;
-  return [
+  const all = [
     ...unsupportedFields(pod),
     ...refusals(pod),
     ...probeRefusals(pod, runtime),
@@ -85,6 +98,19 @@ export function podRefusals(
       ? [{ field: "spec.volumes", message: "this provider has no volumes" }]
       : []),
   ];
+  const fields = all.map(({ field }) => field);
+  return all.filter(({ field }, index) => fields.indexOf(field) === index);
+}
+
+/** Every field of a pod that is not heeded here though the pod may run. */
+export function podIgnored(
+  pod: Pod,
+  context: FieldContext,
+): readonly Refusal[] {
+  const ignored = [...fieldsIgnored(pod), ...context.ignored?.(pod) ?? []];
+  if (ignored.length === 0) return [];
+  const refused = new Set(podRefusals(pod, context).map(({ field }) => field));
+  return ignored.filter(({ field }) => !refused.has(field));
 }
 
 /** Makes the pod's sandbox, unless it is there and works. */
@@ -157,6 +183,12 @@ export async function startContainer(
       node: context.node(),
       ips: await podIps(context, desired, { signal }),
       apiServer: context.podApiServer?.(),
+      readVolumeFile: (volume, path, options) =>
+        runtime.readVolumeFile?.(
+          { podUid: desired.uid, volume, path },
+          options,
+        ) ??
+          Promise.resolve(undefined),
     }, { signal });
     await runtime.startContainer(desired.uid, spec, { signal });
   } catch (error) {

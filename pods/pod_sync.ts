@@ -10,7 +10,7 @@ import {
 } from "./memory.ts";
 import { planPod, type PodFailure, type PodPlan } from "./plan.ts";
 import { planStop } from "./plan_stop.ts";
-import { podRefusals, type SyncContext } from "./pod_actions.ts";
+import { podIgnored, podRefusals, type SyncContext } from "./pod_actions.ts";
 import { PodEvents } from "./pod_events.ts";
 import { PodPlace } from "./pod_place.ts";
 import { PodProbes } from "./pod_probes.ts";
@@ -44,8 +44,8 @@ export class PodSync {
   readonly #place: PodPlace;
   readonly #state: PodState;
   readonly #steps: PodSteps;
-  /** Fields whose refusal was recorded. */
-  readonly #refusedFields = new Set<string>();
+  /** Fields that a warning was recorded of. */
+  readonly #warnedFields = new Set<string>();
   #refusals: readonly Refusal[] = [];
   #status: PodStatus | undefined;
   #deletionGraceSeconds: number | undefined;
@@ -191,13 +191,10 @@ export class PodSync {
 
   /** Says which fields cannot be honoured; what runs already goes on without them. */
   #refuse(): void {
-    const refusals = podRefusals(this.#state.desired.pod, this.#context);
-    for (const { field, message } of refusals) {
-      if (this.#refusedFields.has(field)) continue;
-      this.#refusedFields.add(field);
-      const text = `${field}: ${message}`;
-      this.#events.warn(this.#state.desired, "UnsupportedField", text);
-    }
+    const { pod } = this.#state.desired;
+    const refusals = podRefusals(pod, this.#context);
+    this.#warnOfFields("UnsupportedField", refusals);
+    this.#warnOfFields("IgnoredField", podIgnored(pod, this.#context));
     const { containerStatuses = [] } = this.#status ??
       this.#state.desired.pod.status ??
       {};
@@ -205,6 +202,14 @@ export class PodSync {
       containerID !== undefined
     );
     if (!started) this.#refusals = refusals;
+  }
+
+  #warnOfFields(reason: string, fields: readonly Refusal[]): void {
+    for (const { field, message } of fields) {
+      if (this.#warnedFields.has(field)) continue;
+      this.#warnedFields.add(field);
+      this.#events.warn(this.#state.desired, reason, `${field}: ${message}`);
+    }
   }
 
   #plan(observed: ObservedPod): PodPlan {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Container } from "../k8s/types.ts";
+import type { Container, Volume } from "../k8s/types.ts";
 import { unsupportedFields } from "./support.ts";
 
 function refused(container: Record<string, unknown>): readonly string[] {
@@ -28,4 +28,17 @@ Deno.test("unsupportedFields() names each field that farlet has no meaning for",
       "spec.containers[0].resources.claims",
     ],
   );
+});
+
+Deno.test("unsupportedFields() refuses kinds of volumes that it has never heard of", () => {
+  const volumes = [
+    { name: "a", emptyDir: {} },
+    { name: "b", newDisk: { size: 1 } },
+    { name: "c", projected: { sources: [{ newSource: {} }] } },
+  ] as Volume[];
+  const refusals = unsupportedFields({ spec: { containers: [], volumes } });
+  assert.deepEqual(refusals.map(({ field }) => field), [
+    "spec.volumes[1].newDisk",
+    "spec.volumes[2].projected.sources[0].newSource",
+  ]);
 });

@@ -117,6 +117,8 @@ export type Provider =
     purge?(options: AbortOptions): Promise<void>;
     /** The fields of this pod that the provider cannot honour, beyond what farlet itself refuses. */
     refusals?(pod: Pod): readonly Refusal[];
+    /** The fields of this pod that the provider does not heed though it runs the pod. */
+    ignored?(pod: Pod): readonly Refusal[];
   }
   & (
     | { readonly runtime: ContainerRuntime }

@@ -130,8 +130,10 @@ const badInputs: readonly BadInput[] = [
   {
     claim: "a field that farlet cannot honour",
     args: ["run", "pod.yaml"],
-    files: { "pod.yaml": pod("file:./a.wasm", ", lifecycle: { a: b }") },
-    message: /^error: .*spec\.containers\[0\]\.lifecycle: .*\n$/,
+    files: {
+      "pod.yaml": pod("file:./a.wasm", ", volumeDevices: [{ name: a }]"),
+    },
+    message: /^error: .*spec\.containers\[0\]\.volumeDevices: .*\n$/,
   },
   {
     claim: "a module outside the allowed directories",

@@ -27,7 +27,7 @@ const specs = [
   "Variable Expansion",
   "ConfigMap updates should be reflected in volume",
   "Downward API volume should update labels",
-  "EmptyDir volumes should support .(root|non-root).,0644",
+  "EmptyDir volumes should support .(root|non-root),0644",
   "Projected (combined|secret optional)",
   "Secrets should be consumable .* as non-root with defaultMode",
 ];

@@ -103,8 +103,10 @@ const steps: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
       stage,
       ["describe", "node", nodeName],
       (text) =>
-        text.replace(/^Lease:\n( .*\n)+/m, "")
-          .replace(/^ {9}kubectl.*\n/m, ""),
+        sortedEvents(
+          text.replace(/^Lease:\n( .*\n)+/m, "")
+            .replace(/^ {9}kubectl.*\n/m, ""),
+        ),
     );
   },
 

@@ -26,6 +26,7 @@ export function sshRefusals(
 ): readonly Refusal[] {
   if (pod.spec === undefined) return [];
   const { containers, initContainers = [], volumes = [] } = pod.spec;
+  const { ephemeralContainers = [] } = pod.spec;
   return [
     ...podRefusals(pod.spec),
     ...volumes.flatMap((volume, i) =>
@@ -36,6 +37,9 @@ export function sshRefusals(
     ),
     ...containers.flatMap((container, i) =>
       containerRefusals(container, `spec.containers[${i}]`, traits)
+    ),
+    ...ephemeralContainers.flatMap((container, i) =>
+      containerRefusals(container, `spec.ephemeralContainers[${i}]`, traits)
     ),
   ];
 }
@@ -148,7 +152,7 @@ function mountChecks(
       "only privileged containers can mount anything on the host",
     ],
     [
-      recursiveReadOnly === "Enabled",
+      !["Disabled", "IfPossible"].includes(recursiveReadOnly),
       `${at}.volumeMounts[${i}].recursiveReadOnly`,
       "not every engine can make what is mounted below read-only too",
     ],

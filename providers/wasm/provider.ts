@@ -1,6 +1,8 @@
 import type { Health, Provider } from "../provider.ts";
+import { columnRules, FieldFinder } from "../pod_field.ts";
 import { readNodeFacts } from "./node_facts.ts";
 import { readNodeStats } from "./node_stats.ts";
+import { wasmFields } from "./pod_fields.ts";
 import { wasmRefusals } from "./refusals.ts";
 import { WasmRuntime, type WasmRuntimeOptions } from "./runtime.ts";
 
@@ -18,6 +20,7 @@ export async function createWasmProvider(
 ): Promise<Provider & { readonly runtime: WasmRuntime }> {
   const { stateDir } = options;
   const runtime = await WasmRuntime.open(options);
+  const ignored = new FieldFinder(columnRules(wasmFields), "ignored");
   return {
     name: "wasm",
     runtime,
@@ -29,6 +32,7 @@ export async function createWasmProvider(
         uid: Deno.uid() ?? undefined,
         gid: Deno.gid() ?? undefined,
       }),
+    ignored: (pod) => ignored.find(pod),
     [Symbol.asyncDispose]: () => runtime[Symbol.asyncDispose](),
   };
 }
