@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
 import { printTable } from "./figures.ts";
 import { benchLogs } from "./log_bench.ts";
-import { benchNode } from "./node_bench.ts";
+import { benchNode, type BenchStage } from "./node_bench.ts";
+import { benchPlan } from "./plan_bench.ts";
 import { benchHosts, benchSsh } from "./ssh_bench.ts";
 import { benchStreaming } from "./streaming_bench.ts";
 import { benchWasm } from "./wasm_bench.ts";
@@ -10,8 +11,8 @@ import { startControlPlane } from "../controlplane.ts";
 /**
  * `deno task bench [--program COMMAND] [--pods N] [PART...]`: measures farlet on a real API server
  * on this machine. COMMAND is what runs farlet, such as `dist/farlet`; the sources unless given.
- * Parts are node, wasm, streaming, logs, ssh and hosts; all of them unless named. What else the machine does
- * meanwhile is in the figures.
+ * Parts are plan, logs, node, wasm, streaming, ssh and hosts; all of them unless named. What else
+ * the machine does meanwhile is in the figures.
  */
 const { values, positionals } = parseArgs({
   args: Deno.args,
@@ -23,25 +24,31 @@ const { values, positionals } = parseArgs({
 });
 const program = values.program?.split(" ");
 const signal = AbortSignal.timeout(30 * 60_000);
-await using cluster = await startControlPlane({ controllers: false });
-const stage = {
-  cluster,
-  signal,
-  ...(program === undefined ? {} : { program }),
+const alone = { plan: benchPlan, logs: benchLogs };
+const onCluster = {
+  node: (stage: BenchStage) => benchNode(stage, { pods: Number(values.pods) }),
+  wasm: benchWasm,
+  streaming: benchStreaming,
+  ssh: benchSsh,
+  hosts: benchHosts,
 };
-const parts = {
-  node: () => benchNode(stage, { pods: Number(values.pods) }),
-  wasm: () => benchWasm(stage),
-  streaming: () => benchStreaming(stage),
-  logs: () => benchLogs(),
-  ssh: () => benchSsh(stage),
-  hosts: () => benchHosts(stage),
-};
-const unknown = positionals.filter((name) => !Object.hasOwn(parts, name));
+const names = Object.keys({ ...alone, ...onCluster });
+const unknown = positionals.filter((name) => !names.includes(name));
 if (unknown.length > 0) throw new Error(`Unknown parts: ${unknown.join(", ")}`);
+const chosen = <Part>(parts: Readonly<Record<string, Part>>) =>
+  Object.entries(parts).flatMap(([name, part]) =>
+    positionals.length === 0 || positionals.includes(name) ? [part] : []
+  );
 const figures = [];
-for (const [name, measure] of Object.entries(parts)) {
-  if (positionals.length > 0 && !positionals.includes(name)) continue;
-  figures.push(...await measure());
+for (const measure of chosen(alone)) figures.push(...await measure());
+const parts = chosen(onCluster);
+if (parts.length > 0) {
+  await using cluster = await startControlPlane({ controllers: false });
+  const stage = {
+    cluster,
+    signal,
+    ...(program === undefined ? {} : { program }),
+  };
+  for (const measure of parts) figures.push(...await measure(stage));
 }
 printTable(figures);
