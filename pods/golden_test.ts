@@ -6,9 +6,6 @@ import type { ContainerStatus, PodSpec, PodStatus } from "../k8s/types.ts";
 import type { ObservedContainer } from "../providers/runtime.ts";
 import type { RunHealth } from "./health.ts";
 import { newMemory } from "./memory.ts";
-import { planPod } from "./plan.ts";
-import { desiredPod } from "./pod_spec.ts";
-import { podStatus } from "./status.ts";
 import {
   absent,
   after,
@@ -16,6 +13,7 @@ import {
   container,
   ended,
   observed,
+  outcome,
   pod,
   running,
   start,
@@ -49,17 +47,16 @@ for (const { name } of [...Deno.readDirSync(folder)].sort(byName)) {
       const { case: title, plan = "", status, containers, ...seen } of cases
     ) {
       Deno.test(`${name}: ${title}`, () => {
-        assert.deepEqual(outcome(pod, seen), { plan, status, containers });
+        assert.deepEqual(outcomeOf(pod, seen), { plan, status, containers });
       });
     }
   }
 }
 
-function outcome(
+function outcomeOf(
   spec: Partial<PodSpec>,
   { runs, health = {}, at = 60 }: Pick<Case, "runs" | "health" | "at">,
 ) {
-  const desired = desiredPod(pod(spec));
   const seen = runs === undefined
     ? absent
     : observed(...Object.entries(runs).map(runOf));
@@ -68,17 +65,8 @@ function outcome(
     ...newMemory(start),
     health: new Map(Object.entries(health)),
   };
-  const plan = planPod(desired, seen, memory, after(at));
-  const status = podStatus({
-    desired,
-    observed: seen,
-    plan,
-    memory,
-    before: undefined,
-    nodeIps: ["10.0.0.1"],
-    runtimeName: "test",
-    stopped: false,
-  }, after(at));
+  const options = { memory, now: after(at) };
+  const { plan, status } = outcome(pod(spec), seen, options);
   return {
     plan: brief(plan),
     status: statusText(status),

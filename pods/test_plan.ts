@@ -1,4 +1,4 @@
-import type { Pod } from "../k8s/types.ts";
+import type { Pod, PodStatus } from "../k8s/types.ts";
 import type {
   Exit,
   ObservedContainer,
@@ -8,6 +8,7 @@ import type {
 import { newMemory, type PodMemory } from "./memory.ts";
 import { planPod, type PodPlan } from "./plan.ts";
 import { desiredPod } from "./pod_spec.ts";
+import { podStatus } from "./status.ts";
 
 /** When the pods of these tests were created. */
 export const start = new Date("2026-01-01T00:00:00Z");
@@ -72,6 +73,30 @@ export function plan(
   } = {},
 ): PodPlan {
   return planPod(desiredPod(pod(spec)), seen, memory, now);
+}
+
+/** What is planned for a pod, with the status that it gets. */
+export function outcome(
+  given: Pod,
+  seen: ObservedPod,
+  { now, memory = newMemory(start) }: {
+    readonly now: Date;
+    readonly memory?: PodMemory;
+  },
+): { readonly plan: PodPlan; readonly status: PodStatus } {
+  const desired = desiredPod(given);
+  const plan = planPod(desired, seen, memory, now);
+  const status = podStatus({
+    desired,
+    observed: seen,
+    plan,
+    memory,
+    before: undefined,
+    nodeIps: ["10.0.0.1"],
+    runtimeName: "test",
+    stopped: false,
+  }, now);
+  return { plan, status };
 }
 
 /** The plan in short: `createSandbox, start app#0`. */
