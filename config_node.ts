@@ -13,6 +13,7 @@ import { type ProviderName, providerNames } from "./config_settings.ts";
 import type { Taint } from "./k8s/types.ts";
 import { defaultTaint } from "./node/default_taint.ts";
 import type { EvictionSettings } from "./pods/eviction_thresholds.ts";
+import type { TargetSettings } from "./providers/ssh/transport/resolve_target.ts";
 
 /** One node that the agent offers to the cluster. */
 export interface NodeConfig {
@@ -39,23 +40,8 @@ export interface NodeConfig {
   readonly ssh?: SshConfig;
 }
 
-/** The host behind a node with the provider `ssh`. Paths are absolute. */
-export interface SshConfig {
-  /** A name, an address, or an alias in the SSH configuration. */
-  readonly host: string;
-  /** Undefined, as every field below: what the SSH configuration says, if it is read, else ssh's own default. */
-  readonly port?: number;
-  readonly user?: string;
-  readonly identityFile?: string;
-  /** Holds the passphrase of the identity file. */
-  readonly passphraseFile?: string;
-  /** Holds the user's password. */
-  readonly passwordFile?: string;
-  readonly knownHostsFile?: string;
-  /** Another host, as `ssh://user@host:port`, through which this one is reached; several with commas. */
-  readonly jump?: string;
-  /** An SSH configuration to read, such as `~/.ssh/config`; none is read otherwise. */
-  readonly configFile?: string;
+/** The host behind a node with the provider `ssh`. */
+export interface SshConfig extends TargetSettings {
   /** The socket of Docker or Podman on the host; found otherwise. */
   readonly engineSocket?: string;
   /** Where pods are kept on the host; `/var/lib/farlet` for root, else `~/.local/share/farlet`. */

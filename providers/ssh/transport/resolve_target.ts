@@ -19,11 +19,13 @@ export interface TargetSettings {
   readonly user?: string;
   /** The only key that is shown; ssh's own defaults, and those of an agent, unless given. */
   readonly identityFile?: string;
+  /** Holds the passphrase of the identity file. */
   readonly passphraseFile?: string;
+  /** Holds the user's password. */
   readonly passwordFile?: string;
   /** The only file with host keys; ssh's own unless given. */
   readonly knownHostsFile?: string;
-  /** Hosts to go through, separated by commas, the first one first. */
+  /** Hosts to go through, as `ssh://user@host:port`, separated by commas, the first one first. */
   readonly jump?: string;
   /** An SSH configuration; none is read unless given. */
   readonly configFile?: string;
