@@ -31,7 +31,7 @@ const specs = [
   "Projected (combined|secret optional)",
   "Secrets should be consumable .* as non-root with defaultMode",
 ];
-/** What the issue of conformance asks CI for, at the least. */
+/** With fewer, the names above would match nothing any more. */
 const fewest = 25;
 
 Deno.test({
