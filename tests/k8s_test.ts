@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { abortable } from "../async/abort.ts";
+import { abortable, type AbortOptions } from "../async/abort.ts";
 import { TaskGroup } from "../async/task_group.ts";
 import { KubeClient } from "../k8s/client.ts";
-import { ApiError } from "../k8s/errors.ts";
+import { ApiError, UnreachableError } from "../k8s/errors.ts";
 import { EventRecorder } from "../k8s/events.ts";
 import { loadCredentials } from "../k8s/kubeconfig.ts";
 import { apiPath } from "../k8s/paths.ts";
@@ -364,14 +364,10 @@ async function compaction(step: Step): Promise<void> {
 
 async function hang({ controlPlane, signal }: Step): Promise<void> {
   const { kubeconfig } = controlPlane;
-  using client = new KubeClient(
-    await loadCredentials({ kubeconfig, env: {} }),
-    {
-      timeout: 500,
-    },
-  );
+  const credentials = await loadCredentials({ kubeconfig, env: {} });
+  using client = new KubeClient(credentials, { timeout: 500 });
   const path = apiPath("v1", "namespaces");
-  await client.list(path, { signal });
+  await untilListed(client, path, { signal });
   controlPlane.pauseApiServer();
   try {
     await assert.rejects(client.list(path, { signal }), {
@@ -381,7 +377,22 @@ async function hang({ controlPlane, signal }: Step): Promise<void> {
   } finally {
     controlPlane.resumeApiServer();
   }
-  using patient = await controlPlane.client();
-  await patient.list(path, { signal });
-  await client.list(path, { signal });
+  await untilListed(client, path, { signal });
+}
+
+/** Half a second may be too little for a machine that has much to do. */
+async function untilListed(
+  client: KubeClient,
+  path: string,
+  { signal }: AbortOptions,
+): Promise<void> {
+  for (;;) {
+    try {
+      await client.list(path, { signal });
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof UnreachableError)) throw error;
+    }
+  }
 }

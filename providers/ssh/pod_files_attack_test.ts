@@ -116,7 +116,11 @@ forEachKind("holds on to what it resolved", async (stage) => {
 forEachKind("never mounts what is swapped meanwhile", async (stage) => {
   const { host, files } = stage;
   const { volume, outside } = await prepare(stage);
-  await host.root('mkdir "$1/a" "$1/real"; echo in >"$1/real/file"', volume);
+  // What is not there would be made, as a directory, before the race begins.
+  await host.root(
+    'mkdir "$1/real"; echo in >"$1/real/file"; ln -s real "$1/target"',
+    volume,
+  );
   // One end of the race: a link that is a directory half of the time.
   const racing = host.root(
     `cd "$1"; ln -s real good; ln -s "$2" bad

@@ -141,14 +141,18 @@ withBench(
   "ends a container by the signal that it asks for, and kills one that will not end",
   async (bench) => {
     await bench.createSandbox();
-    await bench.start("trap 'exit 7' USR1; while :; do sleep 0.1; done", {
-      stopSignal: "SIGUSR1",
-    });
+    // A shell that has no trap yet ignores the signal, as the first process of its container.
+    await bench.start(
+      "trap 'exit 7' USR1; echo ready; while :; do sleep 0.1; done",
+      { stopSignal: "SIGUSR1" },
+    );
+    await bench.untilLogged("ready");
     await bench.stop(60);
     assert.equal((await bench.exit()).code, 7);
-    await bench.start("trap '' TERM; while :; do sleep 1; done", {
+    await bench.start("trap '' TERM; echo ready; while :; do sleep 1; done", {
       attempt: 1,
     });
+    await bench.untilLogged("ready");
     const begun = performance.now();
     await Promise.all([bench.stop(60), bench.stop(1)]);
     assert.ok(performance.now() - begun < 8_000);

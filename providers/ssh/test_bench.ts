@@ -1,5 +1,6 @@
 /** For tests: a runtime over a throw-away host with a real engine. */
 import type { AbortOptions } from "../../async/abort.ts";
+import { delay } from "../../async/delay.ts";
 import {
   busyboxImage,
   sshHostsMissing,
@@ -229,6 +230,13 @@ export class SshBench implements AsyncDisposable {
       ...this.options,
     });
     return await new Response(stream).text();
+  }
+
+  /** Resolves once the container has written `text`. */
+  async untilLogged(text: string): Promise<void> {
+    while (!(await this.logs()).includes(text)) {
+      await delay(50, this.options);
+    }
   }
 
   /** Removes what the node has on the host. */
