@@ -34,10 +34,16 @@ import type { Evictor } from "./pods/evictor.ts";
 import type { NodeView } from "./pods/field_ref.ts";
 import { LocalPods } from "./pods/local_pods.ts";
 import { podApi } from "./pods/pod_api.ts";
+import type { NodeShutdown } from "./pods/node_shutdown.ts";
+import type { ShutdownSettings } from "./pods/shutdown_steps.ts";
 import { ProbeMetrics } from "./pods/probe_metrics.ts";
 import { requestDeletion } from "./pods/request_deletion.ts";
 import type { PodProvider } from "./providers/pod_provider.ts";
 import type { Provider } from "./providers/provider.ts";
+import {
+  reservedResources,
+  type SystemReserved,
+} from "./reserved_resources.ts";
 import { version } from "./version.ts";
 
 const log = getLogger("agent");
@@ -54,8 +60,14 @@ export interface NodeOptions {
   readonly kubeletPort?: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];
+  /** What the machine needs for itself; nothing unless given. */
+  readonly systemReserved?: SystemReserved;
   /** When pods are evicted for the node's sake; as a kubelet does unless given. */
   readonly eviction?: EvictionSettings;
+  /** The time that pods get to end when the machine shuts down; none unless given. */
+  readonly shutdown?: ShutdownSettings;
+  /** Kernel parameters that pods may set though they are not safe; `*` ends a pattern. */
+  readonly allowedUnsafeSysctls?: readonly string[];
   /** For pods that ask for the cluster's DNS; left out where containers have no use for any. */
   readonly clusterDns?: {
     /** Addresses of its servers; without any, pods use the host's and are warned. */
@@ -82,6 +94,7 @@ interface Parts {
   readonly ip: string;
   readonly pods: PodProvider;
   readonly evictor?: Evictor;
+  readonly shutdown?: NodeShutdown;
   readonly store: Reflector<Pod>;
   readonly recorder: EventRecorder;
   readonly events: RecentEvents;
@@ -128,9 +141,14 @@ export class AgentNode implements AsyncDisposable {
    * asked it to leave the cluster and it has.
    */
   async run(options: AbortOptions): Promise<void> {
-    const { provider, labels, taints } = this.#options;
+    const { provider, labels, taints, systemReserved = {} } = this.#options;
+    const { eviction = defaultEviction } = this.#options;
+    // Where nothing is measured nobody is evicted.
+    const isMeasured = provider.nodeStats !== undefined;
+    const thresholds = isMeasured ? eviction.thresholds : [];
     const { client, agentId } = this.#context;
-    const { nodeName, ip, store, server, certificates, evictor } = this.#parts;
+    const { nodeName, ip, store, server, certificates, evictor, shutdown } =
+      this.#parts;
     const over = new AbortController();
     await using group = new TaskGroup(
       AbortSignal.any([options.signal, over.signal]),
@@ -146,6 +164,7 @@ export class AgentNode implements AsyncDisposable {
       labels,
       annotations: {},
       taints,
+      reserved: reservedResources(systemReserved, thresholds),
     }, {
       client,
       provider,
@@ -157,6 +176,7 @@ export class AgentNode implements AsyncDisposable {
         ...evictor?.conditions ?? [],
         ...provider.conditions ?? [],
       ],
+      ...(shutdown && { shutdown }),
       signal: group.signal,
     });
     this.#parts.registered.node = () => node.node();
@@ -173,7 +193,8 @@ export class AgentNode implements AsyncDisposable {
 
   async #runPods(node: RunningNode, { signal }: AbortOptions): Promise<void> {
     const { client } = this.#context;
-    const { nodeName, pods, evictor, store, localPods: local } = this.#parts;
+    const { nodeName, pods, evictor, shutdown, store, localPods: local } =
+      this.#parts;
     const leaving = new AbortController();
     await using group = new TaskGroup(
       AbortSignal.any([signal, leaving.signal]),
@@ -183,6 +204,9 @@ export class AgentNode implements AsyncDisposable {
     }
     if (evictor !== undefined) {
       group.spawn((signal) => evictor.run({ signal }));
+    }
+    if (shutdown !== undefined) {
+      group.spawn((signal) => shutdown.run({ signal }));
     }
     const api = podApi(client);
     group.spawn((signal) =>
@@ -245,11 +269,12 @@ async function openParts(
   const localPods = new LocalPods();
   const registered: Parts["registered"] = {};
   const probeMetrics = new ProbeMetrics();
-  const { pods, evictor } = nodePods(provider, {
+  const { pods, evictor, shutdown } = nodePods(provider, {
     objects,
     probeMetrics,
     events,
     eviction: options.eviction,
+    shutdown: options.shutdown,
     // The name in place of the UID: so a kubelet does, and so `kubectl describe node` asks.
     nodeReference: () => ({
       apiVersion: "v1",
@@ -258,7 +283,10 @@ async function openParts(
       uid: nodeName,
     }),
     ...(clusterDns === undefined ? {} : { clusterDns }),
-    node: () => nodeView(registered.node?.(), { name: nodeName, ip }),
+    node: () => ({
+      ...nodeView(registered.node?.(), { name: nodeName, ip }),
+      allowedUnsafeSysctls: options.allowedUnsafeSysctls ?? [],
+    }),
   });
   const kubeletContext: KubeletContext = {
     nodeName,
@@ -269,6 +297,9 @@ async function openParts(
     configuration: kubeletConfiguration(kubelet, {
       taints,
       eviction: options.eviction ?? defaultEviction,
+      systemReserved: options.systemReserved ?? {},
+      shutdown: options.shutdown,
+      allowedUnsafeSysctls: options.allowedUnsafeSysctls ?? [],
     }),
     flags: agentFlags({ ...options, kubelet, stateDir: context.stateDir }),
     version,
@@ -293,6 +324,7 @@ async function openParts(
     ...{ nodeName, ip, pods, store, recorder, events, localPods, certificates },
     ...{ server, local, registered },
     ...(evictor === undefined ? {} : { evictor }),
+    ...(shutdown === undefined ? {} : { shutdown }),
   };
 }
 

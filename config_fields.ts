@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import * as z from "zod";
 import { formatDuration, parseDuration } from "./k8s/duration.ts";
+import { parseQuantity } from "./k8s/quantity.ts";
 
 /** An object whose unknown fields are errors that name the known ones. */
 export function fields<T extends z.ZodRawShape>(shape: T) {
@@ -58,6 +59,20 @@ export function duration(
     .refine((text) => (parseDuration(text) ?? -1) >= min, not(expected))
     .transform((text) => parseDuration(text) ?? min)
     .prefault(fallback);
+}
+
+/** An amount of something, not less than none; `example` is one. */
+export function quantity(example: string) {
+  const expected = `a quantity such as ${example}`;
+  return text(expected).refine(isAmount, not(expected));
+}
+
+function isAmount(text: string): boolean {
+  try {
+    return parseQuantity(text) >= 0;
+  } catch {
+    return false; // The schema says what it expected.
+  }
 }
 
 /** The message of a value that is not what was expected. */

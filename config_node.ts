@@ -4,15 +4,24 @@ import {
   ip,
   not,
   oneOf,
+  quantity,
   quoted,
   text,
   wholeNumber,
 } from "./config_fields.ts";
+import {
+  shutdownFields,
+  shutdownProblem,
+  shutdownSettings,
+} from "./config_shutdown.ts";
 import { evictionSchema } from "./config_eviction.ts";
 import { type ProviderName, providerNames } from "./config_settings.ts";
 import type { Taint } from "./k8s/types.ts";
 import { defaultTaint } from "./node/default_taint.ts";
 import type { EvictionSettings } from "./pods/eviction_thresholds.ts";
+import type { ShutdownSettings } from "./pods/shutdown_steps.ts";
+import { sysctlPatternProblem } from "./providers/sysctls.ts";
+import type { SystemReserved } from "./reserved_resources.ts";
 import type { TargetSettings } from "./providers/ssh/transport/resolve_target.ts";
 
 /** One node that the agent offers to the cluster. */
@@ -27,8 +36,14 @@ export interface NodeConfig {
   readonly taints: readonly Taint[];
   /** Undefined: as many as the provider says. */
   readonly maxPods?: number;
+  /** What the machine needs for itself. */
+  readonly systemReserved: SystemReserved;
   /** When pods are evicted because the node runs short. */
   readonly eviction: EvictionSettings;
+  /** The time that pods get when the machine shuts down; none by default. */
+  readonly shutdown: ShutdownSettings;
+  /** Kernel parameters that pods may set though they are not safe; `*` ends a pattern. */
+  readonly allowedUnsafeSysctls: readonly string[];
   /** Name servers of pods with the DNS policy `ClusterFirst`; none: they use the host's. */
   readonly clusterDNS: readonly string[];
   readonly clusterDomain: string;
@@ -88,7 +103,17 @@ export function nodeSchema(path: z.ZodType<string>) {
       .exactOptional(),
     maxPods: wholeNumber("a whole number of at least 1", { min: 1 })
       .exactOptional(),
+    systemReserved: fields({
+      cpu: quantity("500m").exactOptional(),
+      memory: quantity("1Gi").exactOptional(),
+      "ephemeral-storage": quantity("10Gi").exactOptional(),
+    }).default({}),
     eviction: evictionSchema(),
+    ...shutdownFields(),
+    allowedUnsafeSysctls: z.array(
+      sysctlPattern,
+      not("a list of kernel parameters such as net.core.somaxconn"),
+    ).default([]),
     clusterDNS: z.array(ip(), not("a list of IP addresses")).default([]),
     clusterDomain: text("a domain").refine(
       isSubdomain,
@@ -108,8 +133,26 @@ export function nodeSchema(path: z.ZodType<string>) {
   ).refine(({ provider, ssh }) => provider === "ssh" || ssh === undefined, {
     path: ["ssh"],
     error: "only a node with `provider: ssh` has a host",
-  }).transform(({ taints, ...node }) => ({
+  }).superRefine((node, context) => {
+    const problem = shutdownProblem(node);
+    if (problem === undefined) return;
+    const { field, message } = problem;
+    context.addIssue({ code: "custom", path: [field], message });
+  }).transform((
+    {
+      taints,
+      shutdownGracePeriod,
+      shutdownGracePeriodCriticalPods,
+      shutdownGracePeriodByPodPriority,
+      ...node
+    },
+  ) => ({
     ...node,
+    shutdown: shutdownSettings({
+      shutdownGracePeriod,
+      shutdownGracePeriodCriticalPods,
+      shutdownGracePeriodByPodPriority,
+    }),
     taints: taints ?? [defaultTaint(node.provider)],
   }));
 }
@@ -140,6 +183,15 @@ function absolutePath() {
     not("an absolute path on the host, such as /var/lib/farlet"),
   );
 }
+
+const sysctlPattern = text("a kernel parameter").superRefine(
+  (pattern, context) => {
+    const expected = sysctlPatternProblem(pattern);
+    if (expected === undefined) return;
+    const message = `expected ${expected}, not ${JSON.stringify(pattern)}`;
+    context.addIssue({ code: "custom", message });
+  },
+);
 
 const taintForms = "a taint such as key=value:NoSchedule";
 

@@ -60,7 +60,10 @@ Deno.test("loadConfig() needs nothing: every field has a default", async () => {
         value: "wasm",
         effect: "NoSchedule",
       }],
+      systemReserved: {},
       eviction: defaultEviction,
+      shutdown: { groups: [] },
+      allowedUnsafeSysctls: [],
       clusterDNS: [],
       clusterDomain: "cluster.local",
       wasm: { allowLocalModules: [] },
@@ -264,6 +267,18 @@ const refused: readonly [yaml: string, message: RegExp][] = [
   [`${header}nodes: [{name: a, labels: {'a b': x}}]`, /label keys.*"a b"/],
   [`${header}nodes: [{name: a, taints: [nonsense]}]`, /taints\[0\]: .*key=val/],
   [`${header}nodes: [{name: a, maxPods: 0}]`, /maxPods: .*at least 1, not 0/],
+  [
+    `${header}nodes: [{name: a, systemReserved: {cpu: -1}}]`,
+    /systemReserved\.cpu: expected a quantity such as 500m, not -1/,
+  ],
+  [
+    `${header}nodes: [{name: a, systemReserved: {cpu: '-1'}}]`,
+    /systemReserved\.cpu: expected a quantity such as 500m, not "-1"/,
+  ],
+  [
+    `${header}nodes: [{name: a, systemReserved: {pid: '1'}}]`,
+    /systemReserved: unknown field "pid"; known here are cpu, memory/,
+  ],
   [
     `${header}nodes: [{name: a, eviction: {hard: {memory: 1Gi}}}]`,
     /eviction\.hard: unknown field "memory"; known here are memory\.available/,

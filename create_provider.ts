@@ -6,10 +6,12 @@ import type { TargetContext } from "./providers/ssh/transport/resolve_target.ts"
 import { version } from "./version.ts";
 
 /** What a provider is told of its node; each uses what concerns it. */
-export type ProviderConfig = Pick<
-  NodeConfig,
-  "name" | "provider" | "maxPods" | "wasm" | "ssh"
->;
+export type ProviderConfig =
+  & Pick<
+    NodeConfig,
+    "name" | "provider" | "maxPods" | "wasm" | "ssh"
+  >
+  & Partial<Pick<NodeConfig, "allowedUnsafeSysctls">>;
 
 /** What the providers of one process have in common. */
 export interface ProviderContext {
@@ -52,7 +54,8 @@ export async function createProviders(
 type SshProviders = Awaited<ReturnType<typeof sshProviders>>;
 
 async function createProvider(
-  { name, provider, maxPods, wasm: { allowLocalModules }, ssh }: ProviderConfig,
+  { name, provider, maxPods, wasm: { allowLocalModules }, ssh, ...node }:
+    ProviderConfig,
   { stateDir }: ProviderContext,
   sshProviders: SshProviders | undefined,
 ): Promise<Provider & { readonly runtime: ContainerRuntime }> {
@@ -66,7 +69,11 @@ async function createProvider(
   if (ssh === undefined || sshProviders === undefined) {
     throw new TypeError(`Cannot make node "${name}": it has no host`);
   }
-  return await sshProviders({ nodeName: name, ssh, ...limit });
+  const { allowedUnsafeSysctls = [] } = node;
+  return await sshProviders({
+    ...{ nodeName: name, ssh, allowedUnsafeSysctls },
+    ...limit,
+  });
 }
 
 /** Makes a provider that runs containers on this machine, by its name. */
@@ -105,10 +112,11 @@ async function sshProviders(
   );
   const dialLimit = new DialLimit();
   return async (
-    { nodeName, ssh, maxPods }: {
+    { nodeName, ssh, maxPods, allowedUnsafeSysctls }: {
       readonly nodeName: string;
       readonly ssh: SshConfig;
       readonly maxPods?: number;
+      readonly allowedUnsafeSysctls: readonly string[];
     },
   ) => {
     const { engineSocket, rootDir, tunnel, ...settings } = ssh;
@@ -119,6 +127,7 @@ async function sshProviders(
     const { signal } = new AbortController(); // Disposing of the provider ends it.
     return await SshProvider.open({
       nodeName,
+      allowedUnsafeSysctls,
       host: connectHost(target, { dialLimit, signal }),
       ...(engineSocket === undefined ? {} : { engineSocket }),
       ...(rootDir === undefined ? {} : { root: rootDir }),

@@ -1,16 +1,28 @@
 import { evictionConfiguration } from "./config_eviction.ts";
+import { shutdownConfiguration } from "./config_shutdown.ts";
 import type { KubeletConfig } from "./config_schema.ts";
 import { formatDuration } from "./k8s/duration.ts";
 import type { Taint } from "./k8s/types.ts";
 import type { EvictionSettings } from "./pods/eviction_thresholds.ts";
+import type { ShutdownSettings } from "./pods/shutdown_steps.ts";
 import type { Provider } from "./providers/provider.ts";
+import type { SystemReserved } from "./reserved_resources.ts";
 
 /** What `/configz` shows: the `KubeletConfiguration` that would make a kubelet serve as we do. */
 export function kubeletConfiguration(
   config: KubeletConfig,
-  { taints, eviction }: {
+  {
+    taints,
+    systemReserved = {},
+    eviction,
+    shutdown,
+    allowedUnsafeSysctls = [],
+  }: {
     readonly taints: readonly Taint[];
+    readonly systemReserved?: SystemReserved;
     readonly eviction: EvictionSettings;
+    readonly shutdown?: ShutdownSettings | undefined;
+    readonly allowedUnsafeSysctls?: readonly string[];
   },
 ): Readonly<Record<string, unknown>> {
   const { address, port, tlsCertFile, tlsKeyFile, clientCaFile } = config;
@@ -46,7 +58,10 @@ export function kubeletConfiguration(
     streamingConnectionIdleTimeout: formatDuration(
       config.streamingConnectionIdleTimeout,
     ),
+    systemReserved,
     ...evictionConfiguration(eviction),
+    ...shutdownConfiguration(shutdown),
+    allowedUnsafeSysctls,
     registerNode: true,
     registerWithTaints: taints,
   };

@@ -18,7 +18,10 @@ Deno.test("kubeletConfiguration() speaks as a KubeletConfiguration", () => {
   assert.deepEqual(
     kubeletConfiguration(config, {
       taints,
+      systemReserved: { cpu: "500m" },
       eviction: defaultEviction,
+      allowedUnsafeSysctls: ["kernel.msg*"],
+      shutdown: { groups: [{ priority: 0, graceMs: 30_000 }] },
     }),
     {
       kind: "KubeletConfiguration",
@@ -39,6 +42,7 @@ Deno.test("kubeletConfiguration() speaks as a KubeletConfiguration", () => {
         webhook: { cacheAuthorizedTTL: "5m0s", cacheUnauthorizedTTL: "30s" },
       },
       streamingConnectionIdleTimeout: "4h0m0s",
+      systemReserved: { cpu: "500m" },
       evictionHard: {
         "memory.available": "100Mi",
         "nodefs.available": "10%",
@@ -51,6 +55,10 @@ Deno.test("kubeletConfiguration() speaks as a KubeletConfiguration", () => {
       evictionMinimumReclaim: {},
       evictionPressureTransitionPeriod: "5m0s",
       evictionMaxPodGracePeriod: 0,
+      shutdownGracePeriodByPodPriority: [
+        { priority: 0, shutdownGracePeriodSeconds: 30 },
+      ],
+      allowedUnsafeSysctls: ["kernel.msg*"],
       registerNode: true,
       registerWithTaints: taints,
     },

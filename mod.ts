@@ -15,6 +15,7 @@ export type {
   EvictionThreshold,
   ThresholdAmount,
 } from "./pods/eviction_thresholds.ts";
+export type { ShutdownGroup, ShutdownSettings } from "./pods/shutdown_steps.ts";
 export type { AbortOptions } from "./async/abort.ts";
 export { ChangeFeed } from "./async/change_feed.ts";
 export { configureLogging, type LogLevel, logLevels } from "./async/log.ts";
@@ -22,7 +23,9 @@ export type { KubeletConfig } from "./config_schema.ts";
 export type { ApiCredentials } from "./k8s/credentials.ts";
 export { type CredentialOptions, loadCredentials } from "./k8s/kubeconfig.ts";
 export type * from "./k8s/types.ts";
+export type { SystemReserved } from "./reserved_resources.ts";
 export { RuntimeError, UnreachableError } from "./providers/errors.ts";
+export type { MachineShutdown } from "./providers/machine_shutdown.ts";
 export type { DeletionOptions, PodProvider } from "./providers/pod_provider.ts";
 export type { Program, ProgramHost } from "./providers/program_host.ts";
 export {

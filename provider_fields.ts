@@ -20,7 +20,7 @@ export interface PodVerdict {
 export const runtimeAbilities: Readonly<
   Record<ProviderName, readonly (keyof FieldRuntime)[]>
 > = {
-  ssh: ["setVolume", "exec", "portForward", "dial"],
+  ssh: ["setVolume", "setImageVolume", "exec", "portForward", "dial"],
   wasm: ["setVolume", "exec"],
   memory: ["setVolume", "exec", "portForward"],
 };

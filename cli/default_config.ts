@@ -59,6 +59,9 @@ nodes:
     # kubeletPort: 10251
     # Default: as many as the provider says.
     # maxPods: 110
+    # What the machine needs for itself: pods get the rest of it, as with a
+    # kubelet also without what is left when they are evicted at once.
+    # systemReserved: { cpu: 250m, memory: 512Mi, ephemeral-storage: 1Gi }
     # Pods are evicted while less than this is left, as by a kubelet; {} for
     # never. Signals: memory.available, nodefs.available, nodefs.inodesFree,
     # imagefs.available, imagefs.inodesFree, pid.available. The defaults are
@@ -70,6 +73,21 @@ nodes:
     #   minimumReclaim: { nodefs.available: 1Gi }
     #   pressureTransitionPeriod: 5m0s
     #   maxPodGracePeriodSeconds: 0   # for pods that a soft threshold evicts
+    # How long pods have to end when the machine shuts down, as by a kubelet;
+    # none by default. Critical pods end last, and have this part of it. On a
+    # host over SSH it needs systemd-logind, which must wait as long
+    # (InhibitDelayMaxSec in logind.conf; 5s by default).
+    shutdownGracePeriod: 0s
+    shutdownGracePeriodCriticalPods: 0s
+    # In place of both:
+    # shutdownGracePeriodByPodPriority:
+    #   - { priority: 0, shutdownGracePeriodSeconds: 20 }
+    #   - { priority: 100000, shutdownGracePeriodSeconds: 10 }
+    # Kernel parameters that pods may set besides the safe ones; namespaced
+    # ones, and * ends a pattern.
+    allowedUnsafeSysctls: []
+      # - net.core.somaxconn
+      # - kernel.msg*
     # Name servers of pods that ask for those of the cluster; without any they
     # get the host's.
     clusterDNS: []

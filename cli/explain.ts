@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { ConfigError } from "../async/config_error.ts";
+import { messageOf } from "../async/message_of.ts";
 import type { Node } from "../k8s/types.ts";
 import type { ProviderName } from "../pod_field_table.ts";
 import type { CliContext } from "./context.ts";
@@ -81,7 +82,7 @@ async function chosenProvider(
     throw new ConfigError("Cannot use --config without --node");
   }
   if (config !== undefined) return await configured(node, config, context);
-  using api = await findLocalApi(flags, context);
+  using api = await agentOf(node, flags, context);
   const { items = [] } = await api.get<{ readonly items?: readonly Node[] }>(
     "/nodes",
     context,
@@ -94,6 +95,25 @@ async function chosenProvider(
     );
   }
   return providerOf(found, node);
+}
+
+/** Without an agent nothing is refused: an exit code of 1 would say so. */
+async function agentOf(
+  node: string,
+  flags: Pick<ExplainFlags, "socket" | "stateDir">,
+  context: CliContext,
+) {
+  try {
+    return await findLocalApi(flags, context);
+  } catch (cause) {
+    context.signal.throwIfAborted();
+    throw new ConfigError(
+      `Cannot explain for node "${node}": ${
+        messageOf(cause)
+      }; without an agent name the configuration that has the node with --config, or the kind of node with --provider`,
+      { cause },
+    );
+  }
 }
 
 async function configured(

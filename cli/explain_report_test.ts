@@ -58,6 +58,20 @@ containers: [{ securityContext: { privileged: true } }]`);
   assert.equal(accepted, true);
 });
 
+Deno.test("explainPods() does not tell of what the API server adds to the metadata", () => {
+  const text = `{kind: Pod, metadata: {name: p, uid: u, resourceVersion: '1',
+    creationTimestamp: '2026-01-01T00:00:00Z', generation: 1, managedFields: [{manager: x}],
+    annotations: {kubectl.kubernetes.io/last-applied-configuration: x, a: b}},
+    spec: {containers: []}}`;
+  const { text: table } = explainPods(
+    podTemplates(parseYaml(text, "x"), "x"),
+    { providers: ["ssh"] },
+  );
+  const fields = table.trimEnd().split("\n").slice(1)
+    .map((line) => line.split(" ")[0]);
+  assert.deepEqual(fields, ["metadata.name", "metadata.annotations[a]"]);
+});
+
 Deno.test("explainPods() compares providers and prints JSON for programs", () => {
   const templates = podTemplates(
     parseYaml(

@@ -47,7 +47,9 @@ export class PodExplainer {
     { metadata, spec }: Pod,
     providers: readonly ProviderName[],
   ): readonly ExplainedField[] {
-    const pod = { metadata, spec } as Pod;
+    const pod = (
+      metadata === undefined ? { spec } : { metadata: written(metadata), spec }
+    ) as Pod;
     const verdicts = providers.map((name) =>
       [name, {
         ...podVerdict(pod, name),
@@ -93,6 +95,29 @@ export class PodExplainer {
     });
   }
 }
+
+/** Metadata without what the API server and kubectl add: nobody asks a node for that. */
+function written(metadata: ObjectMeta): ObjectMeta {
+  const {
+    creationTimestamp: _creationTimestamp,
+    generateName: _generateName,
+    generation: _generation,
+    managedFields: _managedFields,
+    resourceVersion: _resourceVersion,
+    selfLink: _selfLink,
+    uid: _uid,
+    annotations = {},
+    ...rest
+  } = metadata;
+  const { [lastApplied]: _lastApplied, ...others } = annotations;
+  return Object.keys(others).length === 0
+    ? rest
+    : { ...rest, annotations: others };
+}
+
+type ObjectMeta = NonNullable<Pod["metadata"]>;
+
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
 /** Refuses whatever some host does. */
 const leastOfHosts: HostTraits = {

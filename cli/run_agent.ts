@@ -65,10 +65,11 @@ export async function runAgent(
 }
 
 function agentNode(
-  { name, provider, runner, ip, kubeletPort, labels, taints, eviction, ...dns }:
+  { name, provider, runner, ip, kubeletPort, labels, taints, ...node }:
     & NodeConfig
     & { readonly runner: Provider },
 ) {
+  const { systemReserved, eviction, shutdown, allowedUnsafeSysctls } = node;
   return {
     name,
     provider: runner,
@@ -76,9 +77,12 @@ function agentNode(
     ...(kubeletPort === undefined ? {} : { kubeletPort }),
     labels,
     taints,
+    systemReserved,
     eviction,
+    shutdown,
+    allowedUnsafeSysctls,
     ...(provider === "ssh" && {
-      clusterDns: { servers: dns.clusterDNS, domain: dns.clusterDomain },
+      clusterDns: { servers: node.clusterDNS, domain: node.clusterDomain },
     }),
   };
 }

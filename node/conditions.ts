@@ -12,13 +12,21 @@ export type Readiness =
     readonly message: string;
   };
 
-/** The node is ready once its pods are known and while its provider is healthy. */
+/**
+ * The node is ready once its pods are known, while its provider is healthy and its machine is not
+ * about to go down.
+ */
 export function nodeReadiness(
-  { health, podsSynced }: {
+  { health, podsSynced, shuttingDown = false }: {
     readonly health: Health;
     readonly podsSynced: boolean;
+    readonly shuttingDown?: boolean;
   },
 ): Readiness {
+  if (shuttingDown) {
+    const message = "node is shutting down"; // the kubelet's words
+    return { kind: "notReady", reason: "KubeletNotReady", message };
+  }
   if (health.kind === "unhealthy") {
     const { reason, message } = health;
     return { kind: "notReady", reason, message };

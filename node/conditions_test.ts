@@ -28,6 +28,22 @@ Deno.test("nodeReadiness() gives the provider's reason and message", () => {
   );
 });
 
+Deno.test("nodeReadiness() says first that the machine is about to go down", () => {
+  const message = "gone";
+  assert.deepEqual(
+    nodeReadiness({
+      health: { kind: "unhealthy", reason: "HostUnreachable", message },
+      podsSynced: true,
+      shuttingDown: true,
+    }),
+    {
+      kind: "notReady",
+      reason: "KubeletNotReady",
+      message: "node is shutting down",
+    },
+  );
+});
+
 Deno.test("nodeReadiness() is ready when healthy and synced", () => {
   assert.deepEqual(
     nodeReadiness({ health: { kind: "healthy" }, podsSynced: true }),

@@ -1,4 +1,5 @@
 import type { Taint } from "../k8s/types.ts";
+import type { Reservation } from "./allocatable.ts";
 
 /** What an operator decides about one node. */
 export interface NodeConfig {
@@ -22,6 +23,8 @@ export interface NodeConfig {
   readonly annotations: Readonly<Record<string, string>>;
   /** Undefined for the default taint, empty for none. */
   readonly taints?: readonly Taint[];
+  /** What pods do not get of it; nothing unless given. */
+  readonly reserved?: readonly Reservation[];
   readonly providerId?: string;
 }
 

@@ -1,3 +1,4 @@
+import { allocatable } from "./allocatable.ts";
 import { defaultTaint } from "./default_taint.ts";
 import type { Node, NodeCondition, NodeStatus, Taint } from "../k8s/types.ts";
 import { formatBytes, formatMillis } from "../k8s/quantity.ts";
@@ -10,12 +11,14 @@ export const kubernetesVersion = "1.37.2";
 
 /**
  * As the kubelet's: exec, attach and port-forward by WebSocket need no translation, and the
- * resources of guaranteed pods and of init containers can be changed. Those of whole pods cannot.
+ * resources of guaranteed pods and of init containers can be changed, those of whole pods cannot,
+ * and containers may ask for a new start of all of their pod.
  */
 const declaredFeatures = [
   "ExtendWebSocketsToKubelet",
   "GuaranteedQoSPodCPUResize",
   "InPlacePodVerticalScalingInitContainers",
+  "RestartAllContainersOnContainerExits",
 ];
 
 /** All that {@linkcode nodeObject} needs to know. */
@@ -59,7 +62,7 @@ export function nodeStatus(
   return {
     addresses: nodeAddresses(config),
     capacity: resources,
-    allocatable: { ...resources },
+    allocatable: allocatable(resources, config.reserved ?? []),
     conditions: [...conditions],
     declaredFeatures,
     daemonEndpoints: { kubeletEndpoint: { Port: config.kubeletPort } },
@@ -78,7 +81,7 @@ export function nodeStatus(
   };
 }
 
-/** What a node has for pods, as `status.allocatable` says it. */
+/** What a node has, as `status.capacity` says it. */
 export function nodeResources(
   { cpuMillis, memoryBytes, ephemeralStorageBytes, pods }: NodeFacts,
 ): Record<string, string> {

@@ -112,6 +112,7 @@ Deno.test("nodeStatus() is complete, in canonical quantities", () => {
       "ExtendWebSocketsToKubelet",
       "GuaranteedQoSPodCPUResize",
       "InPlacePodVerticalScalingInitContainers",
+      "RestartAllContainersOnContainerExits",
     ],
     daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
     nodeInfo: {

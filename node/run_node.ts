@@ -14,7 +14,7 @@ import { NodeHeldError, NodeLease } from "./lease.ts";
 import { NodeEvents } from "./node_events.ts";
 import { type NodeConfig, nodeConfigProblems } from "./node_config.ts";
 import { ProviderWatch } from "./provider_watch.ts";
-import { NodePublisher } from "./status.ts";
+import { type MachineState, NodePublisher } from "./status.ts";
 
 /** What {@linkcode runNode} works with. */
 export interface RunNodeOptions extends AbortOptions {
@@ -29,6 +29,8 @@ export interface RunNodeOptions extends AbortOptions {
   readonly ready: Promise<void>;
   /** Conditions that other parts of the agent answer for; none by default. */
   readonly conditions?: readonly ConditionSource[];
+  /** Whether the node's machine is about to go down; never unless given. */
+  readonly shutdown?: MachineState;
   /** Takes the Events of the node; none are recorded without. */
   readonly events?: EventSink;
 }
@@ -102,7 +104,8 @@ interface NodeParts {
 
 function nodeParts(
   config: NodeConfig,
-  { client, provider, agentId, conditions = [], events }: RunNodeOptions,
+  { client, provider, agentId, conditions = [], shutdown, events }:
+    RunNodeOptions,
   onRegistered: () => void,
 ): NodeParts {
   const watch = new ProviderWatch(provider);
@@ -116,6 +119,7 @@ function nodeParts(
     watch,
     nodes,
     conditions,
+    ...(shutdown && { shutdown }),
     ...(events && { events: new NodeEvents(events) }),
     registered() {
       lease.renewSoon();

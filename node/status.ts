@@ -18,6 +18,13 @@ import type { ProviderWatch } from "./provider_watch.ts";
 import { registerNode } from "./registration.ts";
 import { reportInterval, statusPatch } from "./status_patch.ts";
 
+/** Whether the machine behind a node is about to go down. */
+export interface MachineState {
+  readonly isShuttingDown: boolean;
+  /** Yields whenever that changes, until aborted. */
+  changes(options: AbortOptions): AsyncIterable<unknown>;
+}
+
 /** What a {@linkcode NodePublisher} works with. */
 export interface NodePublisherOptions {
   readonly client: KubeClient;
@@ -31,6 +38,7 @@ export interface NodePublisherOptions {
   readonly registered: () => void;
   /** Conditions that other parts of the agent answer for. */
   readonly conditions: readonly ConditionSource[];
+  readonly shutdown?: MachineState;
   /** Told of what becomes of the node. */
   readonly events?: NodeEvents;
 }
@@ -87,8 +95,9 @@ export class NodePublisher {
     await using group = new TaskGroup(signal);
     group.spawn((signal) => this.#followProvider({ signal }));
     group.spawn((signal) => this.#followNode({ signal }));
-    for (const source of this.#options.conditions) {
-      group.spawn((signal) => this.#followCondition(source, { signal }));
+    const { conditions, shutdown } = this.#options;
+    for (const source of [...conditions, ...shutdown ? [shutdown] : []]) {
+      group.spawn((signal) => this.#followChanges(source, { signal }));
     }
     group.spawn((signal) =>
       this.#queue.run(() => this.#sync({ signal }), { concurrency: 1, signal })
@@ -125,8 +134,8 @@ export class NodePublisher {
     }
   }
 
-  async #followCondition(
-    source: ConditionSource,
+  async #followChanges(
+    source: Pick<ConditionSource, "changes">,
     { signal }: AbortOptions,
   ): Promise<void> {
     for await (const _ of source.changes({ signal })) this.#queue.add("node");
@@ -213,6 +222,7 @@ export class NodePublisher {
     return this.#stopping ?? nodeReadiness({
       health: this.#options.watch.health,
       podsSynced: this.#podsSynced,
+      shuttingDown: this.#options.shutdown?.isShuttingDown ?? false,
     });
   }
 

@@ -1,8 +1,9 @@
 import { bytes } from "../k8s/quantity.ts";
 import type { Pod, PodStatus, Taint } from "../k8s/types.ts";
 import { apiTime } from "../k8s/time.ts";
-import { safeSysctls } from "../providers/safe_sysctls.ts";
+import { allowedSysctl, dottedSysctl } from "../providers/sysctls.ts";
 import { optional } from "./optional.ts";
+import { isCriticalPod } from "./critical_pod.ts";
 import { matchesNode } from "./node_affinity.ts";
 import { amountOf, type Amounts, podRequests } from "./pod_resources.ts";
 import { tolerates } from "./tolerations.ts";
@@ -12,6 +13,17 @@ export interface Rejection {
   /** Such as `OutOfcpu`. */
   readonly reason: string;
   readonly message: string;
+  /** Given if this is the only reason: with more of these the node would take the pod. */
+  readonly shortages?: readonly Shortage[];
+}
+
+/** A resource that a node has not enough of for a pod, in thousandths of a core or whole units. */
+export interface Shortage {
+  readonly resource: string;
+  readonly requested: number;
+  /** What the pods that it has asked for. */
+  readonly used: number;
+  readonly capacity: number;
 }
 
 /** A check of pods that one part of the agent makes before the node takes them. */
@@ -24,6 +36,8 @@ export interface AdmittingNode {
   readonly allocatable: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
   readonly taints?: readonly Taint[];
+  /** Kernel parameters that pods may set though they are not safe; `*` ends a pattern. */
+  readonly allowedUnsafeSysctls?: readonly string[];
 }
 
 /** A port of the host that a pod has for itself. */
@@ -46,16 +60,23 @@ export interface NodeLoad {
  * Why the node does not take the pod beside those that it has; undefined if it does. Pure.
  *
  * As the kubelet's admission handlers, in their order (`sysctl.NewAllowlist`,
- * `lifecycle.NewPredicateAdmitHandler`): the first reason counts.
+ * `lifecycle.NewPredicateAdmitHandler`): the first reason counts, but of a critical pod one that
+ * is no shortage, for which others could make room.
  */
 export function rejectionOf(
   pod: Pod,
   node: AdmittingNode,
   load: NodeLoad,
 ): Rejection | undefined {
-  return forbiddenSysctl(pod) ?? wrongSystem(pod, node) ??
-    unsupportedGroups(pod) ?? insufficientResource(pod, node, load) ??
-    failedPredicate(pod, node, load);
+  const basic = forbiddenSysctl(pod, node) ?? wrongSystem(pod, node) ??
+    unsupportedGroups(pod);
+  if (basic !== undefined) return basic;
+  const shortages = shortagesOf(pod, node, load);
+  const predicate = failedPredicate(pod, node, load);
+  const [first] = shortages;
+  if (first === undefined) return predicate;
+  if (predicate === undefined) return { ...outOf(first), shortages };
+  return isCriticalPod(pod) ? predicate : outOf(first);
 }
 
 /** The status of a pod that its node does not take: nothing is said of its containers. */
@@ -100,15 +121,18 @@ export function hostPorts({ spec }: Pod): readonly HostPort[] {
   });
 }
 
-function forbiddenSysctl({ spec }: Pod): Rejection | undefined {
+function forbiddenSysctl(
+  { spec }: Pod,
+  { allowedUnsafeSysctls = [] }: AdmittingNode,
+): Rejection | undefined {
   const { hostNetwork, hostIPC, securityContext } = spec ?? {};
   for (const { name } of securityContext?.sysctls ?? []) {
-    const sysctl = name.replaceAll("/", ".");
+    const sysctl = dottedSysctl(name);
     const why = (why: string) => ({
       reason: "SysctlForbidden",
       message: `forbidden sysctl: "${sysctl}" ${why}`,
     });
-    const namespace = safeSysctls.get(sysctl);
+    const namespace = allowedSysctl(sysctl, allowedUnsafeSysctls);
     if (namespace === undefined) return why("not allowlisted");
     if (namespace === "ipc" && hostIPC === true) {
       return why("not allowed with host ipc enabled");
@@ -157,14 +181,19 @@ function unsupportedGroups({ spec }: Pod): Rejection | undefined {
   };
 }
 
-function insufficientResource(
+function shortagesOf(
   pod: Pod,
   { allocatable }: AdmittingNode,
   { pods, requests: used }: NodeLoad,
-): Rejection | undefined {
+): readonly Shortage[] {
+  const shortages: Shortage[] = [];
+  const add = (shortage: Shortage) => {
+    const { requested, used, capacity } = shortage;
+    if (used + requested > capacity) shortages.push(shortage);
+  };
   const most = allocatable["pods"];
-  if (most !== undefined && pods + 1 > bytes(most)) {
-    return outOf("pods", { requested: 1, used: pods, capacity: bytes(most) });
+  if (most !== undefined) {
+    add({ resource: "pods", requested: 1, used: pods, capacity: bytes(most) });
   }
   const requests = podRequests(pod);
   const names = ["cpu", "memory", "ephemeral-storage"];
@@ -173,16 +202,14 @@ function insufficientResource(
     const requested = requests.get(name) ?? 0;
     const quantity = allocatable[name] ?? absentAmount(name, allocatable);
     if (requested === 0 || quantity === undefined) continue;
-    const amounts = {
+    add({
+      resource: name,
       requested,
       used: used.get(name) ?? 0,
       capacity: amountOf(name, quantity),
-    };
-    if (amounts.used + requested > amounts.capacity) {
-      return outOf(name, amounts);
-    }
+    });
   }
-  return undefined;
+  return shortages;
 }
 
 /**
@@ -198,12 +225,7 @@ function absentAmount(
 }
 
 function outOf(
-  resource: string,
-  { requested, used, capacity }: {
-    readonly requested: number;
-    readonly used: number;
-    readonly capacity: number;
-  },
+  { resource, requested, used, capacity }: Shortage,
 ): Rejection {
   return {
     reason: `OutOf${resource}`,

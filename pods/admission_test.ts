@@ -153,6 +153,21 @@ for (const [claim, pod, want] of table) {
   });
 }
 
+Deno.test("rejectionOf() lets pods set the unsafe sysctls that the node allows", () => {
+  const admitting = { ...node, allowedUnsafeSysctls: ["kernel.msg*"] };
+  const why = (pod: Pod) => rejectionOf(pod, admitting, busy())?.message;
+  assert.equal(why(sysctl("kernel.msgmax")), undefined);
+  assert.equal(why(sysctl("kernel/msgmax")), undefined);
+  assert.equal(
+    why(sysctl("kernel.msgmax", { hostIPC: true })),
+    'forbidden sysctl: "kernel.msgmax" not allowed with host ipc enabled',
+  );
+  assert.equal(
+    why(sysctl("kernel.shmmax")),
+    'forbidden sysctl: "kernel.shmmax" not allowlisted',
+  );
+});
+
 Deno.test("rejectionOf() counts pods", () => {
   const admitted = busy();
   admitted.add("third", pod());
@@ -160,7 +175,24 @@ Deno.test("rejectionOf() counts pods", () => {
     reason: "OutOfpods",
     message:
       "Node didn't have enough resource: pods, requested: 1, used: 2, capacity: 2",
+    shortages: [{ resource: "pods", requested: 1, used: 2, capacity: 2 }],
   });
+});
+
+Deno.test("rejectionOf() tells all that a pod lacks, where room is all that it lacks", () => {
+  const large = asking({ cpu: "2", memory: "1Gi" });
+  const { reason, shortages = [] } = rejectionOf(large, node, busy()) ?? {};
+  assert.equal(reason, "OutOfcpu");
+  assert.deepEqual(shortages.map(({ resource }) => resource), [
+    "cpu",
+    "memory",
+  ]);
+  const picky = { ...large.spec, nodeSelector: { disk: "ssd" } };
+  const elsewhere = rejectionOf(pod(picky), node, busy());
+  assert.equal(elsewhere?.reason, "OutOfcpu");
+  assert.equal(elsewhere.shortages, undefined);
+  const critical = pod({ ...picky, priority: 2_000_000_000 });
+  assert.equal(rejectionOf(critical, node, busy())?.reason, "NodeAffinity");
 });
 
 Deno.test("rejectionOf() does not count what is not known of a node", () => {

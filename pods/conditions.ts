@@ -8,6 +8,7 @@ import type {
 } from "../k8s/types.ts";
 import type { PodPhase } from "./phase.ts";
 import type { PodFailure } from "./plan.ts";
+import type { ResetProgress } from "./restart_all.ts";
 
 /** What {@linkcode podConditions} looks at. */
 export interface ConditionInput {
@@ -15,6 +16,7 @@ export interface ConditionInput {
   readonly phase: PodPhase;
   readonly sandboxReady: boolean;
   readonly initialized: boolean;
+  readonly reset: ResetProgress;
   /** Of plain init containers. */
   readonly initStatuses: readonly ContainerStatus[];
   readonly sidecarStatuses: readonly ContainerStatus[];
@@ -36,19 +38,20 @@ export function podConditions(input: ConditionInput): readonly Verdict[] {
     { ...readyVerdict(input, containersReady), type: "Ready" },
     { ...containersReady, type: "ContainersReady" },
     { type: "PodScheduled", status: "True" },
+    ...resetVerdicts(input),
   ];
 }
 
 /** What is said of a pod that the node ends for its own sake (KEP-3329). */
 export function disruptionVerdicts(
-  failure: Pick<PodFailure, "message" | "isDisruption"> | undefined,
+  failure: Pick<PodFailure, "disruption"> | undefined,
 ): readonly Verdict[] {
-  if (failure?.isDisruption !== true) return [];
+  if (failure?.disruption === undefined) return [];
   return [{
     type: "DisruptionTarget",
     status: "True",
     reason: "TerminationByKubelet",
-    message: failure.message,
+    message: failure.disruption,
   }];
 }
 
@@ -123,6 +126,25 @@ function containersReadyVerdict(
     reason: "ContainersNotReady",
     message: `containers with unready status: ${list(unready)}`,
   };
+}
+
+/** Only pods that can be started anew as a whole have it. */
+function resetVerdicts({ phase, reset }: ConditionInput): readonly Verdict[] {
+  const type = "AllContainersRestarting";
+  if (reset === "never") return [];
+  if (phase === "Succeeded") {
+    return [{ type, status: "False", reason: "PodCompleted" }];
+  }
+  if (phase === "Failed") {
+    return [{ type, status: "False", reason: "PodFailed" }];
+  }
+  if (reset !== "ending") return [{ type, status: "False" }];
+  return [{
+    type,
+    status: "True",
+    reason: "RestartAllContainersStarted",
+    message: "container exited with restart policy rule",
+  }];
 }
 
 function readyVerdict(

@@ -33,6 +33,11 @@ export interface PodsContext {
   readonly local?: LocalPods;
   /** How long an unknown pod is left alone after the first list, in milliseconds. */
   readonly orphanGrace?: number;
+  /**
+   * A pod that will run within so many milliseconds is not first published as Pending; 100 unless
+   * given.
+   */
+  readonly settle?: number;
 }
 
 const log = getLogger("pods");
@@ -40,8 +45,6 @@ const concurrency = 32;
 const syncBackoff: Backoff = { base: 1_000, cap: 60_000 };
 /** What an API server that is away has missed is told soon after its return. */
 const awayBackoff: Backoff = { base: 1_000, cap: 8_000 };
-/** A pod that will run within this time is not first published as Pending. */
-const settle = 100;
 
 /** Brings the pods of the API server to the provider and their status back, until aborted. */
 export async function runPods(
@@ -182,6 +185,7 @@ class PodController {
     const isNew = (newest.status?.phase ?? "Pending") === "Pending" &&
       newest.metadata?.deletionTimestamp === undefined;
     if (!isNew || status.phase !== "Pending") return 0;
+    const { settle = 100 } = this.#context;
     return Math.max(0, seenAt + settle - Date.now());
   }
 
@@ -261,15 +265,21 @@ class PodController {
         const unknown = (await provider.listPods(options)).filter(({ uid }) =>
           store.get(uid) === undefined && !this.#tracked.has(uid)
         );
-        for (const orphan of unknown) {
-          const first = since.get(orphan.uid) ?? Date.now();
-          since.set(orphan.uid, first);
-          if (Date.now() - first < orphanGrace) continue;
+        const due = unknown.filter(({ uid }) => {
+          const first = since.get(uid) ?? Date.now();
+          since.set(uid, first);
+          return Date.now() - first >= orphanGrace;
+        });
+        // At once: each may take all of its grace time.
+        const removals = due.map((orphan) => {
           log.warn("Removing a pod that the API server does not know", {
             ...orphan,
           });
           const graceSeconds = defaultGraceSeconds;
-          await provider.deletePod(orphan.uid, { ...options, graceSeconds });
+          return provider.deletePod(orphan.uid, { ...options, graceSeconds });
+        });
+        for (const removal of await Promise.allSettled(removals)) {
+          if (removal.status === "rejected") throw removal.reason;
         }
       } catch (error) {
         options.signal.throwIfAborted();

@@ -113,6 +113,8 @@ async function withController(
         api: cluster,
         local,
         orphanGrace: 20,
+        // However slow the machine is.
+        settle: 60_000,
       },
       {
         signal,
@@ -170,12 +172,23 @@ Deno.test("runPods() ends a pod that was deleted here, and removes it once the A
   });
 });
 
-Deno.test("runPods() removes what the API does not know, after the grace time", async () => {
+Deno.test("runPods() removes what the API does not know, after the grace time, all at once", async () => {
   await withController(async (_cluster, runtime) => {
     const { signal } = new AbortController();
-    const orphan = { uid: "lost", namespace: "default", name: "lost" };
-    await runtime.createSandbox(plainSandbox(orphan), { signal });
-    assert.equal((await runtime.listPods({ signal })).length, 1);
+    const bothAsked = Promise.withResolvers<void>();
+    const asked = new Set<string>();
+    const remove = runtime.removeSandbox.bind(runtime);
+    runtime.removeSandbox = async (uid, options) => {
+      asked.add(uid);
+      if (asked.size === 2) bothAsked.resolve();
+      await bothAsked.promise;
+      await remove(uid, options);
+    };
+    await Promise.all(["lost", "stray"].map((uid) => {
+      const orphan = { uid, namespace: "default", name: uid };
+      return runtime.createSandbox(plainSandbox(orphan), { signal });
+    }));
+    assert.equal((await runtime.listPods({ signal })).length, 2);
     const deadline = Date.now() + 10_000;
     while ((await runtime.listPods({ signal })).length > 0) {
       assert.ok(Date.now() < deadline);

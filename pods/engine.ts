@@ -23,6 +23,7 @@ import { ImagePulls } from "./image_pulls.ts";
 import type { EngineContext, SyncContext } from "./pod_actions.ts";
 import { PodSync } from "./pod_sync.ts";
 import { podIdentity } from "./pod_spec.ts";
+import { Preemptor } from "./preemptor.ts";
 import { StopGraces } from "./stop_graces.ts";
 import { isUnreachable, unreachableRetry } from "./unreachable.ts";
 
@@ -53,10 +54,16 @@ export class PodEngine implements PodProvider {
 
   constructor(context: EngineContext) {
     const { runtime } = context;
+    const admitted = new AdmittedPods((uid) => this.#queue.add(uid));
     this.#context = {
       ...context,
       pulls: new ImagePulls(runtime),
-      admitted: new AdmittedPods((uid) => this.#queue.add(uid)),
+      admitted,
+      preemptor: new Preemptor({
+        events: context.events,
+        running: () => this.#placed(admitted),
+        end: (uid, failure) => this.evict(uid, failure),
+      }),
     };
     this.#runtime = runtime;
     // A capability of the runtime is one of the engine, and of nothing else.
@@ -150,6 +157,11 @@ export class PodEngine implements PodProvider {
     for (const pod of this.#pods.values()) if (pod.isActive) yield pod.pod;
   }
 
+  /** The pods that have not ended, also those that somebody has asked to. */
+  *unfinished(): Generator<Pod> {
+    for (const pod of this.#pods.values()) if (!pod.hasEnded) yield pod.pod;
+  }
+
   /** Ends a pod as failed, for a reason of the node's. */
   evict(uid: string, failure: PodFailure): void {
     this.#pods.get(uid)?.fail(failure);
@@ -166,6 +178,12 @@ export class PodEngine implements PodProvider {
     options: LogOptions & AbortOptions,
   ): ReadableStream<Uint8Array> {
     return this.#runtime.readLogs(ref, options);
+  }
+
+  *#placed(admitted: AdmittedPods): Generator<Pod> {
+    for (const pod of this.active()) {
+      if (admitted.has(podIdentity(pod).uid)) yield pod;
+    }
   }
 
   async #sync(

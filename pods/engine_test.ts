@@ -146,6 +146,35 @@ Deno.test("PodEngine goes on with an interrupted stop, within the grace that was
   });
 });
 
+Deno.test("PodEngine ends a pod sooner that is being deleted when its node must end it", async () => {
+  await withEngine(async (stage) => {
+    const { runtime, engine } = stage;
+    await stage.create(busy);
+    const deleted = engine.deletePod("u1", { graceSeconds: 600, ...stage });
+    await stage.until(() => runtime.calls.length > 2);
+    const pods = [...engine.unfinished()].map(({ metadata }) => metadata?.uid);
+    assert.deepEqual(pods, ["u1"]);
+    engine.evict("u1", { reason: "Terminated", message: "m", graceSeconds: 1 });
+    const status = await deleted;
+    assert.equal(status?.reason, "Terminated");
+    assert.deepEqual([...engine.unfinished()], []);
+    assert.equal(engine.isOver("u1"), true);
+  }, { stubborn: true });
+});
+
+Deno.test("PodEngine ends a pod at once that waits for what it cannot have", async () => {
+  await withEngine(async (stage) => {
+    const { engine } = stage;
+    const volumes = [{ name: "v", nfs: { server: "a", path: "/" } }];
+    const containers = [{ name: "app", image: "x:1" }];
+    await engine.createPod({ ...busy, spec: { containers, volumes } }, stage);
+    await stage.until((status) => status?.phase === "Pending");
+    engine.evict("u1", { reason: "Terminated", message: "m" });
+    await stage.until((status) => status?.phase === "Failed");
+    await stage.until(() => engine.isOver("u1"));
+  });
+});
+
 Deno.test("PodEngine ends a pod that nobody told it of once the runtime can be reached", async () => {
   await withEngine(async ({ runtime, signal, ...stage }) => {
     await stage.engine.createPod(busy, { signal });

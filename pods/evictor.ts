@@ -173,7 +173,7 @@ export class Evictor {
       : settings.maxPodGraceSeconds;
     const message = evictionMessage(first, threshold, starved, readings);
     return [
-      this.#evict(first.pod, { message, graceSeconds, isDisruption: true }),
+      this.#evict(first.pod, { message, graceSeconds, disruption: message }),
     ];
   }
 

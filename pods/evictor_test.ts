@@ -169,7 +169,10 @@ Deno.test("Evictor evicts one pod at a time for a disk that runs full, the one t
   node.availableBytes = gib;
   node.pods = [pod("a"), pod("b"), pod("c")];
   assert.deepEqual(await node.look(), ["c"]);
-  assert.equal(node.evicted.get("c")?.isDisruption, true);
+  assert.equal(
+    node.evicted.get("c")?.disruption,
+    node.evicted.get("c")?.message,
+  );
   assert.match(
     node.evicted.get("c")?.message ?? "",
     /^The node was low on resource: ephemeral-storage\. Threshold quantity: 10Gi, available: 1Gi\. /,

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseYaml } from "../async/yaml_file.ts";
 import type { ContainerStatus, PodSpec, PodStatus } from "../k8s/types.ts";
-import type { ObservedContainer } from "../providers/runtime.ts";
+import type { ObservedContainer, RunState } from "../providers/runtime.ts";
 import type { RunHealth } from "./health.ts";
 import { newMemory } from "./memory.ts";
 import {
@@ -15,7 +15,6 @@ import {
   observed,
   outcome,
   pod,
-  running,
   start,
 } from "./test_plan.ts";
 
@@ -26,10 +25,18 @@ interface Cases {
 
 interface Case {
   readonly case: string;
-  /** By container: `running`, `exit CODE`, or `exit CODE #ATTEMPT`; no sandbox where it is not given. */
+  /**
+   * By container: `running` or `exit CODE`, then `#ATTEMPT`, `@SECOND` of its start (0; exits come
+   * a second later) and `after CODE` of the run before, each if need be. No sandbox where it is
+   * not given.
+   */
   readonly runs?: Readonly<Record<string, string>>;
   /** By container, for those under probes. */
   readonly health?: Readonly<Record<string, RunHealth>>;
+  /** Containers whose last run was ended by the node to be started again. */
+  readonly replaced?: readonly string[];
+  /** Containers whose last run had ended for a new start of all when it was looked at before. */
+  readonly reset?: readonly string[];
   /** Seconds after the pod's creation; 60 unless given. */
   readonly at?: number;
   /** Nothing unless given. */
@@ -55,7 +62,10 @@ for (const { name } of [...Deno.readDirSync(folder)].sort(byName)) {
 
 function outcomeOf(
   spec: Partial<PodSpec>,
-  { runs, health = {}, at = 60 }: Pick<Case, "runs" | "health" | "at">,
+  { runs, health = {}, replaced = [], reset, at = 60 }: Pick<
+    Case,
+    "runs" | "health" | "replaced" | "reset" | "at"
+  >,
 ) {
   const seen = runs === undefined
     ? absent
@@ -64,6 +74,8 @@ function outcomeOf(
   const memory = {
     ...newMemory(start),
     health: new Map(Object.entries(health)),
+    replacedRuns: new Set(replaced),
+    ...(reset && { resetRuns: new Set(reset) }),
   };
   const options = { memory, now: after(at) };
   const { plan, status } = outcome(pod(spec), seen, options);
@@ -81,11 +93,24 @@ function outcomeOf(
 }
 
 function runOf([name, text]: readonly [string, string]): ObservedContainer {
-  const [, code = "", attempt = "0"] = /^exit (\d+)(?: #(\d+))?$/.exec(text) ??
-    [];
-  const state = text === "running" ? running : ended(Number(code));
-  return container(name, state, Number(attempt));
+  const found = runText.exec(text)?.groups;
+  assert.ok(found, text);
+  const { code, attempt = "0", at = "0", before } = found;
+  const from = Number(at);
+  const state: RunState = code === undefined
+    ? { kind: "running", startedAt: after(from) }
+    : ended(Number(code), from + 1, from);
+  const last = ended(Number(before));
+  return {
+    ...container(name, state, Number(attempt)),
+    ...(before !== undefined && last.kind === "terminated"
+      ? { lastExit: { ...last.exit, id: `${name}-before` } }
+      : {}),
+  };
 }
+
+const runText =
+  /^(?:running|exit (?<code>\d+))(?: #(?<attempt>\d+))?(?: @(?<at>\d+))?(?: after (?<before>\d+))?$/;
 
 function statusText({ phase = "", conditions = [] }: PodStatus): string {
   const others = conditions.filter(({ status }) => status !== "True");

@@ -9,6 +9,8 @@ export interface StartFailure {
   readonly at: Date;
   /** The image that the container was to have then. */
   readonly image: string;
+  /** The image that could not be had, if that is not the container's but of a volume. */
+  readonly volumeImage?: string;
   readonly reason: WaitingReason;
   readonly message: string;
 }
@@ -39,6 +41,11 @@ export interface PodMemory {
   readonly formerRuns: ReadonlySet<string>;
   /** IDs of the runs that were ended to be started again, whatever the restart policy. */
   readonly replacedRuns: ReadonlySet<string>;
+  /**
+   * IDs of the runs that ended because all containers of the pod are started anew; undefined
+   * before the pod was looked at.
+   */
+  readonly resetRuns?: ReadonlySet<string>;
   /** What the probes say of the runs. */
   readonly health: PodHealth;
   /** Why the pod was ended by the node; undefined while nobody did. */
@@ -85,10 +92,18 @@ export function withStartFailure(
   return { ...memory, startFailures };
 }
 
-/** Remembers that a run is ended to be started again. */
+/** Remembers that a run is ended by the node to be started again, whatever its policy says. */
 export function withReplacedRun(memory: PodMemory, id: string): PodMemory {
   const replacedRuns = new Set([...memory.replacedRuns, id]);
   return { ...memory, replacedRuns };
+}
+
+/** Remembers which runs ended because all containers are started anew. */
+export function withResetRuns(
+  memory: PodMemory,
+  resetRuns: ReadonlySet<string>,
+): PodMemory {
+  return { ...memory, resetRuns };
 }
 
 /** Remembers what the probes say now. */

@@ -1,7 +1,8 @@
 import type { ObservedPod } from "../providers/runtime.ts";
 import { find, type InitProgress } from "./init_progress.ts";
 import type { DesiredPod } from "./pod_spec.ts";
-import { mayRestart } from "./restart_policy.ts";
+import type { PodMemory } from "./memory.ts";
+import { runsAgain } from "./restart_policy.ts";
 
 /** `status.phase`, of those that farlet publishes. */
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed";
@@ -16,6 +17,7 @@ export function podPhase(
   desired: DesiredPod,
   observed: ObservedPod,
   init: InitProgress,
+  memory: Pick<PodMemory, "replacedRuns">,
 ): PodPhase {
   if (init.kind === "failed") {
     return runningSidecar(desired, observed) ? "Pending" : "Failed";
@@ -23,19 +25,22 @@ export function podPhase(
   if (init.kind === "at") return "Pending";
   const runs = desired.containers.map((container) => ({
     container,
-    state: find(observed, container.name)?.state,
+    run: find(observed, container.name),
   }));
-  if (runs.some(({ state }) => state === undefined)) return "Pending";
+  if (runs.some(({ run }) => run === undefined)) return "Pending";
   if (
-    runs.some(({ state }) => state?.kind === "running") ||
+    runs.some(({ run }) => run?.state.kind === "running") ||
     runningSidecar(desired, observed)
   ) return "Running";
-  const exits = runs.flatMap(({ container, state }) =>
-    state?.kind === "terminated" ? [{ container, exit: state.exit }] : []
+  const exits = runs.flatMap(({ container, run }) =>
+    run?.state.kind === "terminated"
+      ? [{ container, id: run.id, exit: run.state.exit }]
+      : []
   );
-  if (
-    exits.some(({ container, exit }) => mayRestart(container, desired, exit))
-  ) return "Running";
+  const goesOn = exits.some(({ container, ...run }) =>
+    runsAgain(container, run, desired, memory)
+  );
+  if (goesOn) return "Running";
   return exits.every(({ exit }) => exit.code === 0) ? "Succeeded" : "Failed";
 }
 

@@ -28,7 +28,7 @@ export interface StopAction {
   readonly message?: string;
   /** Whether the whole pod ends: then its containers share one grace period. */
   readonly ofPod?: true;
-  /** Whether it is started again whatever its policy says. */
+  /** Whether it is started again, at once and whatever its policy says. */
   readonly startsAgain?: true;
 }
 
@@ -44,8 +44,8 @@ export interface PodFailure {
   readonly message: string;
   /** How long its containers have to end; as the pod says unless given. */
   readonly graceSeconds?: number;
-  /** Whether it ended for the sake of the node: it gets the condition `DisruptionTarget` then. */
-  readonly isDisruption?: boolean;
+  /** What its condition `DisruptionTarget` says; given if it ended for the sake of the node. */
+  readonly disruption?: string;
 }
 
 /** What to do now, what to say of it, and when to look again if nothing happens before. */
@@ -94,7 +94,7 @@ export function planPod(
   }
   // The kubelet's order: all that is left in a sandbox that does not work is ended first.
   if (observed.sandbox !== "ready" && stop.length > 0) {
-    const sandboxChanged = needsSandbox(desired, observed);
+    const sandboxChanged = needsSandbox(desired, observed, memory);
     return { actions: stop, waiting: new Map(), sandboxChanged };
   }
   return new Planner(desired, observed, memory, now).result(deadline);

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   newMemory,
   withMountFailure,
+  withStart,
   withStartFailure,
   withVolumes,
 } from "./memory.ts";
@@ -161,10 +162,24 @@ Deno.test("planPod() lets a run that could not be started back off as one that h
   if (failed.kind !== "terminated") assert.fail();
   const exit = { ...failed.exit, reason: "StartError" } as const;
   const seen = observed(container("app", { kind: "terminated", exit }));
-  assert.equal(
-    brief(plan({}, seen, { memory, now: after(2) })),
-    brief(plan({}, seen, { now: after(2) })),
-  );
+  const first = plan({}, seen, { memory, now: after(2) });
+  assert.equal(brief(first), brief(plan({}, seen, { now: after(2) })));
+  // As the kubelet shows it until it backs off.
+  assert.deepEqual(first.waiting.get("app"), {
+    reason: "RunContainerError",
+    message: "no such file",
+  });
+  const restarted = withStart(memory, "app", 1);
+  const again = plan({}, seen, {
+    memory: withStartFailure(restarted, "app", {
+      at: after(2),
+      image: "a:1",
+      reason: "RunContainerError",
+      message: "no such file",
+    }),
+    now: after(2),
+  });
+  assert.equal(again.waiting.get("app")?.reason, "CrashLoopBackOff");
 });
 
 Deno.test("planPod() fails a pod at its deadline and stops what runs", () => {

@@ -6,11 +6,17 @@ import type {
 } from "../providers/runtime.ts";
 import { healthOf } from "./health.ts";
 import { find, initProgress } from "./init_progress.ts";
-import type { PodMemory } from "./memory.ts";
+import type { PodMemory, StartFailure } from "./memory.ts";
 import type { PodAction, PodPlan, StopAction, Waiting } from "./plan.ts";
 import { planStop } from "./plan_stop.ts";
 import type { DesiredContainer, DesiredPod } from "./pod_spec.ts";
-import { mayRestart } from "./restart_policy.ts";
+import {
+  resetProgress,
+  resetRuns,
+  restartable,
+  restartingAll,
+} from "./restart_all.ts";
+import { mayRestart, restartsAll, runsAgain } from "./restart_policy.ts";
 import { needsSandbox, sandboxRuns } from "./sandbox_runs.ts";
 import { startShown, startWait, startWaiting } from "./start_backoff.ts";
 
@@ -29,6 +35,8 @@ export class Planner {
   readonly #now: number;
   /** Only what ran in the pod's sandbox: the rest says nothing of its init containers. */
   readonly #current: ObservedPod;
+  /** Runs that make room for new ones, as all containers are started anew. */
+  readonly #reset: ReadonlySet<string>;
   readonly #stops: StopAction[] = [];
   readonly #starts: PodAction[] = [];
   readonly #waiting = new Map<string, Waiting>();
@@ -45,6 +53,8 @@ export class Planner {
     this.#memory = memory;
     this.#now = now.getTime();
     this.#current = sandboxRuns(desired, observed, memory);
+    this.#reset = resetRuns(desired, observed, memory);
+    if (this.#planReset()) return;
     const init = initProgress(desired, this.#current, memory.health);
     const { initContainers, containers, ephemeralContainers } = desired;
     if (init.kind === "failed") {
@@ -81,10 +91,43 @@ export class Planner {
       waiting: this.#waiting,
       ...(Number.isFinite(requeueAfter) ? { requeueAfter } : {}),
       ...(this.#observed.sandbox === "stopped" &&
-          needsSandbox(this.#desired, this.#observed)
+          needsSandbox(this.#desired, this.#observed, this.#memory)
         ? { sandboxChanged: true }
         : {}),
     };
+  }
+
+  /**
+   * Ends what makes room for new runs: at once, without hooks and in no order; then waits until
+   * the container that asked for it may be started again. Says whether that is all for now.
+   */
+  #planReset(): boolean {
+    if (this.#reset.size === 0) return false;
+    const containers = restartable(this.#desired);
+    for (const { name } of containers) {
+      const run = find(this.#observed, name);
+      if (run === undefined || !this.#reset.has(run.id)) continue;
+      if (run.state.kind !== "running") {
+        this.#waiting.set(name, restartingAll);
+        continue;
+      }
+      const stop = { kind: "stopContainer", container: name } as const;
+      this.#stops.push({ ...stop, graceSeconds: 0 });
+    }
+    if (this.#stops.length > 0) return true;
+    const reset = resetProgress(this.#desired, this.#observed, this.#memory);
+    const isWaiting = reset === "ending" &&
+      containers.map((container) => this.#waitsForReset(container))
+        .includes(true);
+    if (!isWaiting) this.#waiting.clear();
+    return isWaiting;
+  }
+
+  #waitsForReset(container: DesiredContainer): boolean {
+    const run = find(this.#observed, container.name);
+    if (run?.state.kind !== "terminated") return false;
+    const { exit } = run.state;
+    return restartsAll(container, exit) && this.#backsOff(container, run, exit);
   }
 
   /** Whether all app containers have ended for good: sidecars alone keep no pod alive. */
@@ -138,7 +181,9 @@ export class Planner {
     if (seen?.state.kind === "running") return this.#keep(container, seen);
     const isRestart = seen !== undefined;
     const isInit = container.kind === "init" || container.kind === "sidecar";
-    const isAnew = isRestart && isInit && !find(this.#current, container.name);
+    const isReset = isRestart && this.#reset.has(seen.id);
+    const isAnew = isRestart && (isInit || isReset) &&
+      !find(this.#current, container.name);
     if (seen?.state.kind === "terminated" && !isAnew) {
       if (!this.#runsAgain(container, seen, seen.state.exit)) return;
       if (this.#backsOff(container, seen, seen.state.exit)) return;
@@ -146,16 +191,21 @@ export class Planner {
     // A run that could not be started backs off as one that has crashed.
     const isRun = seen?.state.kind === "terminated" &&
       seen.state.exit.reason === "StartError";
-    if (!isRun && this.#startBacksOff(container)) return;
+    if (isRun) this.#showStartFailure(container);
+    else if (this.#startBacksOff(container)) return;
     if (isAnew) this.#uncreated(container.name);
     if (!isRestart && !this.#waiting.has(container.name)) {
       this.#uncreated(container.name);
     }
+    const asksForReset = isReset && seen.state.kind === "terminated" &&
+      restartsAll(container, seen.state.exit);
     this.#starts.push({
       kind: "startContainer",
       container,
       attempt: isRestart ? seen.attempt + 1 : 0,
-      restartsInARow: isRestart && !isAnew ? this.#restartsInARow(seen) + 1 : 0,
+      restartsInARow: isRestart && (!isAnew || asksForReset)
+        ? this.#restartsInARow(seen) + 1
+        : 0,
     });
   }
 
@@ -190,8 +240,7 @@ export class Planner {
     { id }: ObservedContainer,
     exit: Exit,
   ): boolean {
-    return this.#memory.replacedRuns.has(id) ||
-      mayRestart(container, this.#desired, exit);
+    return runsAgain(container, { id, exit }, this.#desired, this.#memory);
   }
 
   #backsOff(
@@ -199,6 +248,8 @@ export class Planner {
     seen: ObservedContainer,
     exit: Exit,
   ): boolean {
+    // What the node has ended has not crashed.
+    if (this.#memory.replacedRuns.has(seen.id)) return false;
     const backoff = backoffDelay(this.#restartsInARow(seen), crashLoop);
     const wait = this.#untilRetry(exit.finishedAt, backoff);
     if (wait === 0) return false;
@@ -212,8 +263,12 @@ export class Planner {
     return true;
   }
 
-  /** Restarts in a row up to the run seen; a long run makes them forgotten. */
-  #restartsInARow({ name, attempt, state }: ObservedContainer): number {
+  /**
+   * Restarts in a row up to the run seen; a long run makes them forgotten, and so does one that
+   * the node has ended.
+   */
+  #restartsInARow({ id, name, attempt, state }: ObservedContainer): number {
+    if (this.#memory.replacedRuns.has(id)) return 0;
     if (state.kind === "terminated") {
       const { startedAt, finishedAt } = state.exit;
       if (finishedAt.getTime() - startedAt.getTime() >= healthyRun) return 0;
@@ -221,13 +276,22 @@ export class Planner {
     return this.#memory.restartsInARow.get(name) ?? attempt;
   }
 
-  #startBacksOff({ name, image }: DesiredContainer): boolean {
-    const failure = this.#memory.startFailures.get(name);
-    // Another image is another matter.
-    if (failure === undefined || failure.image !== image) return false;
-    this.#waiting.set(name, startWaiting(failure, this.#now));
+  #startBacksOff(container: DesiredContainer): boolean {
+    const failure = this.#showStartFailure(container);
+    if (failure === undefined) return false;
     this.#untilRetry(failure.at, startShown(failure));
     return this.#untilRetry(failure.at, startWait(failure)) > 0;
+  }
+
+  /** Says why the last attempt to start a container failed; undefined if it did not. */
+  #showStartFailure(
+    { name, image }: DesiredContainer,
+  ): StartFailure | undefined {
+    const failure = this.#memory.startFailures.get(name);
+    // Another image is another matter.
+    if (failure === undefined || failure.image !== image) return undefined;
+    this.#waiting.set(name, startWaiting(failure, this.#now));
+    return failure;
   }
 
   /** Milliseconds until `ms` after `since`; the plan is looked at again then. */

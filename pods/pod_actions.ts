@@ -13,6 +13,7 @@ import { containerSpec } from "./container_start.ts";
 import { type ClusterDns, podDns } from "./dns.ts";
 import type { NodeView } from "./field_ref.ts";
 import type { ImagePulls } from "./image_pulls.ts";
+import { imageVolumeRefusals, mountedImages } from "./image_volume.ts";
 import {
   ensureImage,
   isImageFailure,
@@ -21,10 +22,12 @@ import {
 import type { StartFailure } from "./memory.ts";
 import { MountError } from "./mount_error.ts";
 import type { ObjectSource } from "./objects.ts";
+import { optional } from "./optional.ts";
 import type { PodAction } from "./plan.ts";
 import { fieldsIgnored } from "./pod_fields.ts";
 import type { DesiredContainer, DesiredPod } from "./pod_spec.ts";
 import { pullCredentials } from "./pull_secrets.ts";
+import type { Preemptor } from "./preemptor.ts";
 import type { ProbeMetrics } from "./probe_metrics.ts";
 import { hookRefusals } from "./hook_refusals.ts";
 import { probeRefusals } from "./probe_refusals.ts";
@@ -66,6 +69,7 @@ export interface EngineContext {
 export interface SyncContext extends EngineContext {
   readonly pulls: ImagePulls;
   readonly admitted: AdmittedPods;
+  readonly preemptor: Preemptor;
 }
 
 const noClusterDns: ClusterDns = { servers: [], domain: "cluster.local" };
@@ -76,7 +80,7 @@ export type StartAction = Extract<PodAction, { kind: "startContainer" }>;
 /** What of a runtime decides which fields it can honour. */
 export type FieldRuntime = Pick<
   ContainerRuntime,
-  "exec" | "portForward" | "dial" | "setVolume"
+  "exec" | "portForward" | "dial" | "setVolume" | "setImageVolume"
 >;
 
 interface FieldContext extends Pick<EngineContext, "refusals" | "ignored"> {
@@ -97,6 +101,7 @@ export function podRefusals(
     ...(hasVolumes && !runtime.setVolume
       ? [{ field: "spec.volumes", message: "this provider has no volumes" }]
       : []),
+    ...(runtime.setImageVolume ? [] : imageVolumeRefusals(pod)),
   ];
   const fields = all.map(({ field }) => field);
   return all.filter(({ field }, index) => fields.indexOf(field) === index);
@@ -159,22 +164,36 @@ export async function startContainer(
   context: SyncContext,
   desired: DesiredPod,
   { container, attempt }: StartAction,
-  { record, warn, signal }: AbortOptions & {
+  { record, recordPod, warn, signal }: AbortOptions & {
     readonly record: RecordContainerEvent;
+    /** Says what happens to images of volumes, as Events of the pod itself. */
+    readonly recordPod: RecordContainerEvent;
     /** Told of pull secrets that will not help. */
     readonly warn: (message: string) => void;
   },
 ): Promise<Omit<StartFailure, "failures"> | undefined> {
   const { runtime, objects, pulls } = context;
+  const imageOptions = {
+    runtime,
+    pulls,
+    credentials: (image: string) =>
+      pullCredentials(desired, image, { objects, warn, signal }),
+    signal,
+  };
+  let volumeImage: string | undefined;
   try {
-    const image = await ensureImage(container, {
-      runtime,
-      pulls,
-      record,
-      credentials: (image) =>
-        pullCredentials(desired, image, { objects, warn, signal }),
-      signal,
-    });
+    for (const volume of mountedImages(desired.pod, container.spec)) {
+      const { name, image } = volume;
+      volumeImage = image;
+      const { imageId } = await ensureImage(volume, {
+        ...imageOptions,
+        record: recordPod,
+      });
+      const wanted = { name, image, imageId };
+      await runtime.setImageVolume?.(desired.uid, wanted, { signal });
+    }
+    volumeImage = undefined;
+    const image = await ensureImage(container, { ...imageOptions, record });
     const spec = await containerSpec(container, {
       desired,
       attempt,
@@ -194,7 +213,10 @@ export async function startContainer(
   } catch (error) {
     signal.throwIfAborted();
     if (isUnreachable(error)) throw error;
-    const failure = startFailure(error, container);
+    const failure = {
+      ...startFailure(error, container),
+      ...optional("volumeImage", volumeImage),
+    };
     if (!(error instanceof RuntimeError)) {
       const { namespace, name } = desired;
       log.error("Cannot start container", { namespace, name, error });

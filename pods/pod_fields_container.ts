@@ -26,9 +26,7 @@ export const containerRules: readonly FieldRule[] = [
   { field: "container.restartPolicyRules[]", support: "ok" },
   {
     field: "container.restartPolicyRules[].action",
-    support: "refused",
-    unless: ["Restart"],
-    note: "farlet restarts containers one by one only",
+    support: "ok",
   },
   {
     field: "container.restartPolicyRules[].exitCodes{,.operator,.values[]}",
@@ -78,10 +76,10 @@ export const containerRules: readonly FieldRule[] = [
     support: "ok",
   },
   {
-    field:
-      "container.volumeMounts[]{,.name,.mountPath,.subPath,.subPathExpr,.readOnly}",
+    field: "container.volumeMounts[]{,.name,.mountPath,.readOnly}",
     support: "ok",
   },
+  { field: "container.volumeMounts[].{subPath,subPathExpr}", support: "ok" },
   {
     field: "container.volumeMounts[].mountPropagation",
     support: "ok",

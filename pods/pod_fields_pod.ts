@@ -196,7 +196,8 @@ export const podRules: readonly FieldRule[] = [
   {
     field: "spec.securityContext.sysctls[].{name,value}",
     support: "depends",
-    note: "those that Kubernetes calls safe; others are refused",
+    note:
+      "those that Kubernetes calls safe, and those of `allowedUnsafeSysctls`; others are refused",
   },
   { field: "spec.securityContext.sysctls[]", support: "ok" },
   {

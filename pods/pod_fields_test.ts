@@ -17,10 +17,7 @@ Deno.test("fieldsRefused() names each place of a field in the pod, and says why"
       }],
       containers: [container, {
         ...container,
-        restartPolicyRules: [
-          { action: "Restart" },
-          { action: "RestartAllContainers" },
-        ],
+        resources: { claims: [{ name: "gpu" }] },
       }],
       volumes: [
         { name: "a", emptyDir: {} },
@@ -30,8 +27,8 @@ Deno.test("fieldsRefused() names each place of a field in the pod, and says why"
   } as Pod;
   const refused = fieldsRefused(pod);
   assert.deepEqual(refused.map(({ field }) => field), [
-    "spec.containers[1].restartPolicyRules[1].action",
     "spec.initContainers[0].volumeDevices",
+    "spec.containers[1].resources.claims",
     "spec.volumes[1].persistentVolumeClaim",
   ]);
   assert.match(refused.at(-1)?.message ?? "", /no persistent volumes/);

@@ -95,8 +95,8 @@ export const volumeRules: readonly FieldRule[] = [
   { field: "spec.volumes[].hostPath.type", support: "ok" },
   {
     field: "spec.volumes[].image.*",
-    support: "refused",
-    note: "farlet does not support this yet",
+    support: "ok",
+    note: "read-only",
   },
   {
     field: "spec.volumes[].{persistentVolumeClaim,ephemeral,csi}.*",

@@ -3,16 +3,18 @@ import type { Pod, PodStatus } from "../k8s/types.ts";
 import type { ObservedPod } from "../providers/runtime.ts";
 import { rejectedStatus, type Rejection, wasRejected } from "./admission.ts";
 import type { AdmittedPods } from "./admitted_pods.ts";
+import { isCriticalPod } from "./critical_pod.ts";
 import { type EngineContext, podRefusals } from "./pod_actions.ts";
 import type { PodAction } from "./plan.ts";
 import { PodResize, type RecordPodEvent } from "./pod_resize.ts";
-import { withRestarts } from "./resize.ts";
 import { type DesiredPod, hasEnded, podIdentity } from "./pod_spec.ts";
+import type { Preemptor } from "./preemptor.ts";
 
 /** What {@linkcode PodPlace} works with. */
 export interface PlaceContext {
   readonly context: EngineContext;
   readonly admitted: AdmittedPods;
+  readonly preemptor: Preemptor;
   readonly record: RecordPodEvent;
 }
 
@@ -21,10 +23,10 @@ export type Placement =
   | { readonly kind: "taken" }
   | { readonly kind: "rejected" }
   | {
-    /** What is known of the node may be out of date. */
+    /** What is known of the node may be out of date, or others make room. */
     readonly kind: "later";
-    /** In milliseconds. */
-    readonly after: number;
+    /** In milliseconds; undefined if there is news first. */
+    readonly after?: number;
   };
 
 /** A Node's labels may reach its agent a little later than a pod that asks for them. */
@@ -39,19 +41,24 @@ export class PodPlace {
   readonly #uid: string;
   readonly #context: EngineContext;
   readonly #admitted: AdmittedPods;
+  readonly #preemptor: Preemptor;
   readonly #record: RecordPodEvent;
   readonly #resize: PodResize;
   #granted: Pod;
   #rejection: Rejection | undefined;
-  /** IDs of the runs that were stopped so that the next has other resources. */
-  readonly #restarting = new Set<string>();
+  /** UIDs of the pods that make room for this one. */
+  #victims: readonly string[] = [];
   #askedAgain = false;
   #released = false;
 
-  constructor(pod: Pod, { context, admitted, record }: PlaceContext) {
+  constructor(
+    pod: Pod,
+    { context, admitted, preemptor, record }: PlaceContext,
+  ) {
     this.#uid = podIdentity(pod).uid;
     this.#context = context;
     this.#admitted = admitted;
+    this.#preemptor = preemptor;
     this.#record = record;
     this.#resize = new PodResize(pod);
     this.#granted = this.#resize.granted;
@@ -84,9 +91,15 @@ export class PodPlace {
     const runs = observed.sandbox !== "absent" ||
       observed.containers.length > 0;
     if (runs) this.#add();
+    if (!runs && this.#awaitsRoom) return { kind: "later" };
     if (this.#admitted.has(this.#uid)) return this.#settleResize();
-    const rejection = this.#admit(this.#granted);
+    let rejection = this.#admit(this.#granted);
     if (rejection === undefined) return { kind: "taken" };
+    if (rejection.shortages !== undefined && isCriticalPod(this.#granted)) {
+      const room = this.#preemptor.makeRoom(this.#granted, rejection.shortages);
+      if (room.kind === "ending") return this.#takeFrom(room.victims);
+      rejection = room.rejection;
+    }
     if (rejection.reason === "NodeAffinity" && !this.#askedAgain) {
       this.#askedAgain = true;
       return { kind: "later", after: nodeNews };
@@ -115,17 +128,12 @@ export class PodPlace {
     if (this.#resize.isDeferred) retry({ after: deferredRetry });
     if (this.#resize.hasFailed) retry({ after: failedRetry });
     const graceSeconds = desired.terminationGracePeriodSeconds;
-    for (const { id } of restarts) this.#restarting.add(id);
     return restarts.map(({ container: { name } }) => ({
       kind: "stopContainer",
       container: name,
       graceSeconds,
+      startsAgain: true,
     }));
-  }
-
-  /** What runs, as it is planned with: see {@linkcode withRestarts}. */
-  planned(observed: ObservedPod): ObservedPod {
-    return withRestarts(observed, this.#restarting);
   }
 
   /** The status with what the node says of the pod's place. */
@@ -150,6 +158,19 @@ export class PodPlace {
   release(): void {
     this.#released = true;
     this.#admitted.remove(this.#uid);
+  }
+
+  /** Has the place from now on, so that nobody else gets it, and waits for those that leave it. */
+  #takeFrom(victims: readonly string[]): Placement {
+    this.#victims = victims;
+    this.#add();
+    return this.#awaitsRoom ? { kind: "later" } : { kind: "taken" };
+  }
+
+  get #awaitsRoom(): boolean {
+    const isWaiting = this.#victims.some((uid) => this.#admitted.has(uid));
+    if (isWaiting) this.#admitted.wait(this.#uid);
+    return isWaiting;
   }
 
   #add(): void {

@@ -263,3 +263,68 @@ Deno.test("PodEngine tells why a change has failed", async () => {
     await stage.until("web", (it) => has(it) === "500m");
   });
 });
+
+Deno.test("PodPlace makes room for a critical pod, and waits until there is", async () => {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => release = resolve);
+  const slow = {
+    run: ({ signal }: { readonly signal: AbortSignal }) =>
+      new Promise<number>((resolve) =>
+        signal.addEventListener(
+          "abort",
+          () => void released.then(() => resolve(0)),
+        )
+      ),
+  };
+  await withStage(new LinkedRuntime(slow), async (stage) => {
+    await stage.create(pod("victim", "1500m"));
+    await stage.create(pod("spared", "300m"));
+    const critical = pod("critical", "1");
+    const spec = { containers: [], ...critical.spec, priority: 2_000_000_000 };
+    await stage.engine.createPod({ ...critical, spec }, stage);
+    await stage.eventually(() =>
+      stage.events.includes("victim Warning Preempting")
+    );
+    // The room is promised: nobody else gets it.
+    await stage.create(pod("other", "300m"), "Failed");
+    const waiting = await stage.engine.getPodStatus("critical", stage);
+    assert.notEqual(waiting?.phase, "Running");
+    release();
+    const { reason, message, conditions = [] } = await stage.until(
+      "victim",
+      ({ phase }) => phase === "Failed",
+    );
+    assert.equal(reason, "Preempting");
+    assert.equal(message, "Preempted in order to admit critical pod");
+    const { reason: why, message: forWhom } = conditions.find(({ type }) =>
+      type === "DisruptionTarget"
+    ) ?? {};
+    assert.equal(why, "TerminationByKubelet");
+    assert.equal(
+      forWhom,
+      "Pod was preempted by Kubelet to accommodate a critical pod.",
+    );
+    await stage.until("critical", ({ phase }) => phase === "Running");
+    const spared = await stage.engine.getPodStatus("spared", stage);
+    assert.equal(spared?.phase, "Running");
+  });
+});
+
+Deno.test("PodPlace rejects a critical pod for which nothing makes room", async () => {
+  await withStage(new LinkedRuntime(program), async (stage) => {
+    await stage.create(pod("small", "100m"));
+    const critical = pod("critical", "3");
+    const spec = { containers: [], ...critical.spec, priority: 2_000_000_000 };
+    const { reason, message } = await stage.create(
+      { ...critical, spec },
+      "Failed",
+    );
+    assert.equal(reason, "UnexpectedAdmissionError");
+    assert.equal(
+      message,
+      "Pod was rejected: Unexpected error while attempting to recover from admission failure: preemption: error finding a set of pods to preempt: no set of running pods found to reclaim resources: [(res: cpu, q: 1000), ]",
+    );
+    const small = await stage.engine.getPodStatus("small", stage);
+    assert.equal(small?.phase, "Running");
+  });
+});

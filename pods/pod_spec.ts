@@ -90,20 +90,19 @@ function desiredContainer(
     kind,
     name: spec.name,
     image,
-    pullPolicy: pullPolicy(spec, image),
+    pullPolicy: pullPolicy(spec.imagePullPolicy, image),
     spec,
   };
 }
 
 /** Unless the pod says: `Always` for the tag `latest` or none, else `IfNotPresent`. */
-function pullPolicy(
-  { imagePullPolicy }: Container,
+export function pullPolicy(
+  given: string | undefined,
   image: string,
 ): PullPolicy {
-  if (
-    imagePullPolicy === "Always" || imagePullPolicy === "Never" ||
-    imagePullPolicy === "IfNotPresent"
-  ) return imagePullPolicy;
+  if (given === "Always" || given === "Never" || given === "IfNotPresent") {
+    return given;
+  }
   if (image.startsWith("file:") || image.includes("@")) return "IfNotPresent";
   const tag = image.slice(image.lastIndexOf("/") + 1).split(":")[1];
   return tag === undefined || tag === "latest" ? "Always" : "IfNotPresent";

@@ -279,6 +279,8 @@ export class PodSteps {
       {
         ...options,
         record,
+        recordPod: (type, reason, message) =>
+          this.#events.record(this.#state.desired, { type, reason, message }),
         warn: (message) =>
           this.#events.warn(
             this.#state.desired,

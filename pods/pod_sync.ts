@@ -7,6 +7,7 @@ import {
   withChangedObjects,
   withFailure,
   withHealth,
+  withResetRuns,
 } from "./memory.ts";
 import { planPod, type PodFailure, type PodPlan } from "./plan.ts";
 import { planStop } from "./plan_stop.ts";
@@ -18,6 +19,7 @@ import { PodRelease } from "./pod_release.ts";
 import { type DesiredPod, desiredPod, hasEnded } from "./pod_spec.ts";
 import { type PodState, PodSteps, type StepOptions } from "./pod_steps.ts";
 import { withPublished } from "./published.ts";
+import { resetRuns } from "./restart_all.ts";
 import { podStatus } from "./status.ts";
 import { withLogMessages } from "./termination_message.ts";
 
@@ -58,6 +60,7 @@ export class PodSync {
     this.#place = new PodPlace(pod, {
       context,
       admitted: context.admitted,
+      preemptor: context.preemptor,
       record: (type, reason, message) =>
         this.#events.record(this.#state.desired, { type, reason, message }),
     });
@@ -107,6 +110,12 @@ export class PodSync {
       !hasEnded({ status: this.#status ?? {} });
   }
 
+  /** Whether its status says that it has ended. */
+  get hasEnded(): boolean {
+    return this.#state.desired.ended ||
+      hasEnded({ status: this.#status ?? {} });
+  }
+
   /** Whether it has ended, and let go of what it held. */
   get isOver(): boolean {
     return this.#release.isDone;
@@ -115,6 +124,13 @@ export class PodSync {
   /** Ends the pod as failed, whatever its containers say; the first failure counts. */
   fail(failure: PodFailure): void {
     this.#state.memory = withFailure(this.#state.memory, failure);
+    const { graceSeconds } = failure;
+    if (graceSeconds !== undefined && this.#deletionGraceSeconds) {
+      this.#deletionGraceSeconds = Math.min(
+        this.#deletionGraceSeconds,
+        graceSeconds,
+      );
+    }
     this.#steps.end("Pod is ended");
   }
 
@@ -136,7 +152,7 @@ export class PodSync {
     }
     const elsewhere = this.#settle(observed);
     if (elsewhere !== undefined) return elsewhere;
-    if (this.#refusals.length > 0) {
+    if (this.#refusals.length > 0 && !this.#isEnding) {
       this.#setStatus(
         observed,
         refusedPlan(this.#state.desired, this.#refusals),
@@ -185,7 +201,7 @@ export class PodSync {
       case "rejected":
         return this.#conclude(observed, { actions: [], waiting: new Map() });
       case "later":
-        return { kind: "again", after: placement.after };
+        return { ...placement, kind: "again" };
     }
   }
 
@@ -213,13 +229,8 @@ export class PodSync {
   }
 
   #plan(observed: ObservedPod): PodPlan {
-    const planned = this.#place.planned(observed);
-    return planPod(
-      this.#state.desired,
-      planned,
-      this.#state.memory,
-      new Date(),
-    );
+    const { desired, memory } = this.#state;
+    return planPod(desired, observed, memory, new Date());
   }
 
   #conclude(observed: ObservedPod, plan: PodPlan): NextSync {
@@ -255,6 +266,9 @@ export class PodSync {
       recordOf: (name) => this.#events.ofContainer(this.#state.desired, name),
     });
     this.#state.memory = withHealth(this.#state.memory, this.#probes.health);
+    const { desired, memory } = this.#state;
+    const reset = resetRuns(desired, seen, memory);
+    this.#state.memory = withResetRuns(memory, reset);
     return seen;
   }
 

@@ -103,8 +103,8 @@ export function sameAllocation(a: Allocation, b: Allocation): boolean {
 /**
  * What is left to do until every running container has what the pod was granted. Pure.
  *
- * Init containers are left alone, as the kubelet leaves them: they will end. A change of a resource
- * for which the container's `resizePolicy` says `RestartContainer` restarts it.
+ * A change of a resource for which the container's `resizePolicy` says `RestartContainer` restarts
+ * it.
  *
  * @param actuated What each run has, by its ID.
  */
@@ -113,36 +113,11 @@ export function resizeSteps(
   observed: ObservedPod,
   actuated: ReadonlyMap<string, Resources>,
 ): readonly ResizeStep[] {
-  return [...initContainers, ...containers]
-    .filter(({ kind }) => kind !== "init").flatMap((container) => {
-      const run = observed.containers.find(({ name }) =>
-        name === container.name
-      );
-      const step = run && resizeStep(container, run, actuated.get(run.id));
-      return step === undefined ? [] : [step];
-    });
-}
-
-/**
- * The pod as if runs that were stopped for other resources had failed after a long time: whatever
- * the restart policy says, they are started anew, and at once.
- */
-export function withRestarts(
-  observed: ObservedPod,
-  stopped: ReadonlySet<string>,
-): ObservedPod {
-  if (stopped.size === 0) return observed;
-  const containers = observed.containers.map((run): ObservedContainer => {
-    if (run.state.kind !== "terminated" || !stopped.has(run.id)) return run;
-    const { exit } = run.state;
-    const startedAt = new Date(0);
-    const code = exit.code === 0 ? 143 : exit.code;
-    return {
-      ...run,
-      state: { kind: "terminated", exit: { ...exit, code, startedAt } },
-    };
+  return [...initContainers, ...containers].flatMap((container) => {
+    const run = observed.containers.find(({ name }) => name === container.name);
+    const step = run && resizeStep(container, run, actuated.get(run.id));
+    return step === undefined ? [] : [step];
   });
-  return { ...observed, containers };
 }
 
 /** Whether two containers have the same CPU and memory. */

@@ -8,7 +8,6 @@ import {
   resizeSteps,
   sameAllocation,
   withAllocation,
-  withRestarts,
 } from "./resize.ts";
 import { container, ended, observed, pod, running } from "./test_plan.ts";
 
@@ -70,7 +69,7 @@ for (const [claim, pod, has, want] of table) {
   });
 }
 
-Deno.test("resizeSteps() has sidecars and leaves alone what does not run or will end", () => {
+Deno.test("resizeSteps() has init containers and sidecars, and leaves alone what does not run", () => {
   const resources = big as NonNullable<Container["resources"]>;
   const one = { image: "a:1", resources };
   const spec = {
@@ -88,7 +87,7 @@ Deno.test("resizeSteps() has sidecars and leaves alone what does not run or will
   const has = new Map(["init", "side", "done"].map((name) => [name, small]));
   assert.equal(
     brief(resizeSteps(desiredPod(pod(spec)), seen, has)),
-    "update side",
+    "update init, update side",
   );
 });
 
@@ -128,17 +127,6 @@ Deno.test("publishedAllocation() is what was granted before, not what is asked f
   assert.ok(
     sameAllocation(publishedAllocation(unknown), askedAllocation(app(big))),
   );
-});
-
-Deno.test("withRestarts() lets a run that was stopped for other resources count as one to run again", () => {
-  const seen = observed(container("app", ended(0, 5)), container("b", running));
-  assert.equal(withRestarts(seen, new Set()), seen);
-  const [first, second] = withRestarts(seen, new Set(["app", "b"])).containers;
-  assert.ok(first?.state.kind === "terminated");
-  assert.notEqual(first.state.exit.code, 0);
-  const { startedAt, finishedAt } = first.state.exit;
-  assert.ok(finishedAt.getTime() - startedAt.getTime() > 600_000);
-  assert.equal(second?.state.kind, "running");
 });
 
 function brief(steps: ReturnType<typeof resizeSteps>): string {

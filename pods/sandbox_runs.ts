@@ -2,7 +2,8 @@ import type { ObservedContainer, ObservedPod } from "../providers/runtime.ts";
 import type { PodMemory } from "./memory.ts";
 import type { DesiredPod } from "./pod_spec.ts";
 import { find, type InitProgress, initProgress } from "./init_progress.ts";
-import { mayRestart } from "./restart_policy.ts";
+import { withoutReset } from "./restart_all.ts";
+import { mayRestart, runsAgain } from "./restart_policy.ts";
 
 /**
  * How far the init containers are in the pod's sandbox; in a new one they all run again.
@@ -18,16 +19,17 @@ export function sandboxProgress(
   return initProgress(desired, runs, memory.health);
 }
 
-/** The pod without the runs of the sandboxes that it had before. */
+/** The pod without the runs of the sandboxes that it had before, and without those started anew. */
 export function sandboxRuns(
   desired: DesiredPod,
   observed: ObservedPod,
-  { formerRuns }: Pick<PodMemory, "formerRuns">,
+  memory: PodMemory,
 ): ObservedPod {
-  if (needsSandbox(desired, observed)) return { ...observed, containers: [] };
-  const containers = observed.containers.filter(({ id }) =>
-    !formerRuns.has(id)
-  );
+  if (needsSandbox(desired, observed, memory)) {
+    return { ...observed, containers: [] };
+  }
+  const { containers: runs } = withoutReset(desired, observed, memory);
+  const containers = runs.filter(({ id }) => !memory.formerRuns.has(id));
   return withoutEarlier(desired, { ...observed, containers });
 }
 
@@ -38,19 +40,20 @@ export function sandboxRuns(
 export function needsSandbox(
   desired: DesiredPod,
   observed: ObservedPod,
+  memory: Pick<PodMemory, "replacedRuns">,
 ): boolean {
   if (observed.sandbox === "ready") return false;
   const init = initProgress(desired, observed, new Map());
   if (init.kind === "failed") return false;
   return desired.containers.some((container) => {
-    const state = find(observed, container.name)?.state;
-    switch (state?.kind) {
-      case undefined:
-        return true;
+    const run = find(observed, container.name);
+    if (run === undefined) return true;
+    const { id, state } = run;
+    switch (state.kind) {
       case "running": // It will be ended, and not by success.
         return mayRestart(container, desired, { code: killed });
       case "terminated":
-        return mayRestart(container, desired, state.exit);
+        return runsAgain(container, { id, exit: state.exit }, desired, memory);
     }
   });
 }

@@ -1,5 +1,6 @@
 import type { Pod, Service } from "../k8s/types.ts";
 import type { PortMapping, SandboxSpec } from "../providers/container_spec.ts";
+import { dottedSysctl } from "../providers/sysctls.ts";
 import { type ClusterDns, podDns } from "./dns.ts";
 import { optional } from "./optional.ts";
 import { podIdentity } from "./pod_spec.ts";
@@ -55,7 +56,7 @@ export function sandboxSpec(
     })),
     sysctls: Object.fromEntries(
       (spec?.securityContext?.sysctls ?? []).map(({ name, value }) =>
-        [dotted(name), value] as const
+        [dottedSysctl(name), value] as const
       ),
     ),
     ports: portMappings(pod),
@@ -96,12 +97,6 @@ function checkedKernelName(name: string): string {
   throw new RangeError(
     `failed to construct FQDN from pod hostname and cluster domain, FQDN ${name} is too long (${maxKernelName} characters is the max, ${name.length} characters requested)`,
   );
-}
-
-/** A sysctl written with slashes (`net/ipv4/conf/eno2.100/rp_filter`) has them and dots swapped. */
-function dotted(sysctl: string): string {
-  if (/[./]/.exec(sysctl)?.[0] !== "/") return sysctl;
-  return sysctl.replaceAll(/[./]/g, (found) => found === "/" ? "." : "/");
 }
 
 /** Ports of app containers that the host answers on; with the host's network it is the same port. */

@@ -161,6 +161,12 @@ const roots: readonly (readonly [
     "nginx",
     "image has non-numeric user (nginx), cannot verify user is non-root",
   ],
+  [
+    { runAsNonRoot: true },
+    {},
+    "root",
+    "image has non-numeric user (root), cannot verify user is non-root",
+  ],
   [{ runAsNonRoot: true }, {}, "0:0", "image will run as root"],
   [{ runAsNonRoot: true }, {}, 1000, undefined],
   [{ runAsNonRoot: true }, {}, "1000:1000", undefined],

@@ -30,7 +30,7 @@ export function startShown({ reason }: StartFailure): number {
 
 /** What the kubelet shows of a container that could not be started, also while it tries again. */
 export function startWaiting(
-  { reason, message, at, image }: StartFailure,
+  { reason, message, at, image, volumeImage = image }: StartFailure,
   now: number,
 ): Waiting {
   if (!isPullFailure(reason) || now < at.getTime() + showPullError) {
@@ -38,6 +38,6 @@ export function startWaiting(
   }
   return {
     reason: "ImagePullBackOff",
-    message: `Back-off pulling image "${image}": ${reason}: ${message}`,
+    message: `Back-off pulling image "${volumeImage}": ${reason}: ${message}`,
   };
 }

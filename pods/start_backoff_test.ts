@@ -34,6 +34,14 @@ Deno.test("startWaiting() shows a pull error as such at first, then as backing o
   assert.deepEqual(now(1_000_000), backingOff);
 });
 
+Deno.test("startWaiting() names the image of a volume where that could not be had", () => {
+  const pull = { ...failure("ErrImagePull"), volumeImage: "data:1" };
+  assert.equal(
+    startWaiting(pull, at.getTime() + 1_000).message,
+    'Back-off pulling image "data:1": ErrImagePull: why',
+  );
+});
+
 Deno.test("startWaiting() shows any other failure as it is", () => {
   const other = failure("CreateContainerConfigError");
   assert.equal(startShown(other), 0);

@@ -21,6 +21,7 @@ import { type PodPhase, podPhase, stoppedPhase } from "./phase.ts";
 import { find, type InitProgress } from "./init_progress.ts";
 import type { PodPlan, Waiting } from "./plan.ts";
 import type { DesiredContainer, DesiredPod } from "./pod_spec.ts";
+import { resetProgress, withoutReset } from "./restart_all.ts";
 import { sandboxProgress } from "./sandbox_runs.ts";
 import { withShortMessages } from "./termination_message.ts";
 
@@ -53,18 +54,23 @@ export function podStatus(input: StatusInput, now: Date): PodStatus {
   const ephemeralStatuses = statuses(desired.ephemeralContainers);
   const isSidecar = (_: ContainerStatus, index: number) =>
     desired.initContainers[index]?.kind === "sidecar";
+  const reset = resetProgress(desired, observed, memory);
   const { generation } = desired.pod.metadata ?? {};
   const verdicts = podConditions({
     pod: desired.pod,
     phase,
     sandboxReady: observed.sandbox === "ready" && !ended,
-    initialized: init.kind === "done",
+    // Once it was, it stays so while all containers are started anew.
+    initialized: init.kind === "done" ||
+      ((reset === "ending" || reset === "starting") && wasInitialized(before)),
+    reset,
     initStatuses: initStatuses.filter((status, i) => !isSidecar(status, i)),
     sidecarStatuses: initStatuses.filter(isSidecar),
     containerStatuses,
   });
-  const failure = plan.failure ??
-    (phase === "Failed" ? keptFailure(before) : undefined);
+  const failure = phase === "Failed"
+    ? plan.failure ?? keptFailure(before)
+    : undefined;
   return withShortMessages({
     ...optional("observedGeneration", generation),
     phase,
@@ -92,17 +98,23 @@ export function podStatus(input: StatusInput, now: Date): PodStatus {
 }
 
 function statusPhase(
-  { desired, observed, plan, before, stopped }: StatusInput,
+  { desired, observed, plan, memory, before, stopped }: StatusInput,
   init: InitProgress,
 ): PodPhase {
   const published = desired.pod.status?.phase;
   // Terminal is terminal.
   if (published === "Succeeded" || published === "Failed") return published;
-  if (plan.failure) return "Failed";
+  // As the kubelet: what still runs keeps its place, whoever ends it.
+  const runs = observed.containers.some(({ state }) =>
+    state.kind === "running"
+  );
+  if (plan.failure && !runs) return "Failed";
   if (stopped) return stoppedPhase(desired, observed);
-  const phase = podPhase(desired, observed, init);
+  const counts = withoutReset(desired, observed, memory);
+  const phase = podPhase(desired, counts, init, memory);
   const ran = published === "Running" || before?.phase === "Running";
-  return phase === "Pending" && ran ? "Running" : phase;
+  const isLater = phase === "Pending" || plan.failure !== undefined;
+  return isLater && ran ? "Running" : phase;
 }
 
 /** The pod's addresses; those of a pod whose sandbox does not work any more are the last known. */
@@ -113,6 +125,12 @@ function podIps(
     return (before?.podIPs ?? []).flatMap(({ ip }) => ip ?? []);
   }
   return observed.ips.length > 0 ? observed.ips : nodeIps;
+}
+
+function wasInitialized(before: PodStatus | undefined): boolean {
+  return before?.conditions?.some(({ type, status }) =>
+    type === "Initialized" && status === "True"
+  ) === true;
 }
 
 function keptFailure(

@@ -41,7 +41,7 @@ export function statusPatch(
   const conditions = [
     ...(status.conditions ?? []).filter((condition) =>
       !isPublished(condition, server)
-    ),
+    ).map((condition) => conditionPatch(condition, server)),
     ...goneConditions(server, status).map((type) => ({
       type,
       $patch: "delete",
@@ -95,6 +95,21 @@ function patchOf(
   const known = server?.[field];
   if (!mergedLists.has(field) || !Array.isArray(value) || !known) return value;
   return [...value, { $patch: "replace" }];
+}
+
+/** What the node does not say any more of a condition would stay as it was. */
+function conditionPatch(
+  condition: PodCondition,
+  server: PodStatus | undefined,
+): Readonly<Record<string, unknown>> {
+  const before = server?.conditions?.find(({ type }) =>
+    type === condition.type
+  );
+  return {
+    ...(before?.reason === undefined ? {} : { reason: null }),
+    ...(before?.message === undefined ? {} : { message: null }),
+    ...condition,
+  };
 }
 
 function isPublished(

@@ -132,6 +132,15 @@ Deno.test("podStatus() never goes back from Running to Pending", () => {
   assert.equal(status(object, seen({})).phase, "Running");
 });
 
+Deno.test("podStatus() says that a pod has failed when nothing of it runs any more", () => {
+  const late = pod({ activeDeadlineSeconds: 1 });
+  const { phase, reason } = status(late, seen({ app: running }));
+  assert.deepEqual({ phase, reason }, { phase: "Running", reason: undefined });
+  const failed = status(late, seen({ app: ended(143) }));
+  assert.equal(failed.phase, "Failed");
+  assert.equal(failed.reason, "DeadlineExceeded");
+});
+
 Deno.test("podStatus() of a deleted pod says how it ended, also for what never ran", () => {
   const stopped = { stopped: true };
   const always = pod({ restartPolicy: "Always" });
@@ -295,6 +304,19 @@ Deno.test("statusPatch() holds only what differs, and null for what is gone", ()
     type
   );
   assert.ok(!types.includes("PodScheduled"));
+});
+
+Deno.test("statusPatch() takes back why a condition did not hold", () => {
+  const type = "Ready";
+  const because = { reason: "ContainersNotReady", message: "[app]" };
+  const before: PodStatus = {
+    conditions: [{ type, status: "False", ...because }],
+  };
+  const after: PodStatus = { conditions: [{ type, status: "True" }] };
+  assert.deepEqual(statusPatch(before, after), {
+    conditions: [{ type, status: "True", reason: null, message: null }],
+  });
+  assert.deepEqual(statusPatch(undefined, after), after);
 });
 
 Deno.test("withPublished() counts a run that only the API remembers as ended", () => {

@@ -17,14 +17,11 @@ Deno.test("unsupportedFields() leaves what only some providers can do to the pro
 Deno.test("unsupportedFields() names each field that farlet has no meaning for", () => {
   assert.deepEqual(
     refused({
-      restartPolicyRules: [
-        { action: "Restart" },
-        { action: "RestartAllContainers" },
-      ],
+      volumeDevices: [{ name: "d", devicePath: "/d" }],
       resources: { claims: [{ name: "gpu" }] },
     }),
     [
-      "spec.containers[0].restartPolicyRules[1].action",
+      "spec.containers[0].volumeDevices",
       "spec.containers[0].resources.claims",
     ],
   );

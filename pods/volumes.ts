@@ -5,6 +5,7 @@ import type { Container, Pod, Volume } from "../k8s/types.ts";
 import { RuntimeError } from "../providers/errors.ts";
 import type { VolumeMount, VolumeSpec } from "../providers/container_spec.ts";
 import { expand, valueOf } from "./expansion.ts";
+import { wantedImage } from "./image_volume.ts";
 import { MountError } from "./mount_error.ts";
 import { optional } from "./optional.ts";
 import {
@@ -14,7 +15,8 @@ import {
 } from "./files_volume.ts";
 
 /**
- * Every volume of the pod with its content, in the order of the pod.
+ * Every volume of the pod with its content, in the order of the pod; images come with the
+ * containers that mount them.
  *
  * The first volume that cannot be had is a {@linkcode MountError}.
  */
@@ -23,10 +25,10 @@ export async function resolveVolumes(
   context: VolumeContext,
   { signal }: AbortOptions,
 ): Promise<readonly VolumeSpec[]> {
+  const volumes = (pod.spec?.volumes ?? [])
+    .filter((volume) => wantedImage(volume) === undefined);
   const settled = await Promise.allSettled(
-    (pod.spec?.volumes ?? []).map((volume) =>
-      resolveVolume(volume, pod, { ...context, signal })
-    ),
+    volumes.map((volume) => resolveVolume(volume, pod, { ...context, signal })),
   );
   signal.throwIfAborted();
   return settled.map((result) => {
@@ -38,7 +40,7 @@ export async function resolveVolumes(
 /**
  * Where the container sees which volumes; `subPathExpr` is expanded from its environment.
  *
- * Volumes whose content comes from the API are read-only. An unknown volume, a sub-path that
+ * Volumes whose content comes from the API, and images, are read-only. An unknown volume, a sub-path that
  * leaves its volume and a variable without a value are a `RuntimeError` `CreateContainerConfigError`.
  */
 export function resolveMounts(
@@ -64,7 +66,8 @@ export function resolveMounts(
     return {
       volume: mount.name,
       mountPath: absolute(mount.mountPath),
-      readOnly: mount.readOnly === true || isFilesVolume(volume),
+      readOnly: mount.readOnly === true || isFilesVolume(volume) ||
+        wantedImage(volume) !== undefined,
       ...(subPath === "" ? {} : { subPath }),
       ...propagation(mount.mountPropagation),
     };

@@ -86,6 +86,15 @@ export type VolumeSpec =
     readonly type: string;
   };
 
+/** An image that is a volume of a pod. */
+export interface ImageVolume {
+  readonly name: string;
+  /** As the pod names it. */
+  readonly image: string;
+  /** As {@linkcode ContainerRuntime.findImage} or `pullImage` gave it. */
+  readonly imageId: string;
+}
+
 /** Where a container sees a volume. */
 export interface VolumeMount {
   readonly volume: string;

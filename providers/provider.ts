@@ -1,5 +1,6 @@
 import type { AbortOptions } from "../async/abort.ts";
 import type { NodeCondition, Pod } from "../k8s/types.ts";
+import type { MachineShutdown } from "./machine_shutdown.ts";
 import type { PodProvider } from "./pod_provider.ts";
 import type { ContainerRuntime } from "./runtime.ts";
 import type { InterfaceSample } from "./samples.ts";
@@ -106,6 +107,11 @@ export type Provider =
      * that pods had and nobody uses.
      */
     reclaim?(options: AbortOptions): Promise<void>;
+    /**
+     * Tells of the shutdown of the machine behind the node, and keeps it waiting, until aborted;
+     * then ends. Never fails: what cannot be watched is `unwatched`.
+     */
+    watchShutdown?(options: AbortOptions): AsyncIterable<MachineShutdown>;
     /** What it has to say of the Node besides whether it is ready. */
     readonly conditions?: readonly ConditionSource[];
     /**

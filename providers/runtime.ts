@@ -2,6 +2,7 @@ import type { AbortOptions } from "../async/abort.ts";
 import type {
   ContainerResources,
   ContainerSpec,
+  ImageVolume,
   SandboxSpec,
   VolumeSpec,
 } from "./container_spec.ts";
@@ -21,7 +22,8 @@ export type WaitingReason =
   | "CreateContainerConfigError"
   | "CreateContainerError"
   | "RunContainerError"
-  | "CrashLoopBackOff";
+  | "CrashLoopBackOff"
+  | "RestartingAllContainers";
 
 /** How one run of a container ended. */
 export interface Exit {
@@ -290,6 +292,15 @@ export interface ContainerRuntime extends ContainerAccess {
   setVolume?(
     podUid: string,
     volume: VolumeSpec,
+    options: AbortOptions,
+  ): Promise<void>;
+  /**
+   * Makes an image that is at hand a volume of the pod, read-only. Called before each start of a
+   * container that mounts it, once the pod has its sandbox.
+   */
+  setImageVolume?(
+    podUid: string,
+    volume: ImageVolume,
     options: AbortOptions,
   ): Promise<void>;
   /**

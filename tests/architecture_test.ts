@@ -64,6 +64,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   "zod": [
     "config_eviction.ts",
     "config_schema.ts",
+    "config_shutdown.ts",
     "config_node.ts",
     "config_fields.ts",
     "manifests.ts",

@@ -62,7 +62,10 @@ Deno.test("the abilities that explain assumes are those of the runtimes", () => 
     wasm: WasmRuntime,
     memory: ProgramRuntime,
   };
-  const optional = ["setVolume", "exec", "portForward", "dial"] as const;
+  const optional = [
+    ...["setVolume", "setImageVolume"] as const,
+    ...["exec", "portForward", "dial"] as const,
+  ];
   for (const name of providerNames) {
     const has = optional.filter((ability) =>
       ability in classes[name].prototype

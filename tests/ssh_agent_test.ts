@@ -7,12 +7,14 @@ import { fromSources, runFarlet } from "./farlet.ts";
 import { needing } from "./needing.ts";
 import { accessSteps } from "./ssh_access_steps.ts";
 import { hookSteps } from "./ssh_hook_steps.ts";
+import { lifeSteps } from "./ssh_life_steps.ts";
 import { probeSteps } from "./ssh_probe_steps.ts";
 import { resourceSteps } from "./ssh_resource_steps.ts";
+import { volumeSteps } from "./ssh_volume_steps.ts";
 import { agnhostImage, sshHostsMissing } from "./ssh_hosts.ts";
 import { image, openStage, type StageSteps } from "./ssh_stage.ts";
 
-const lifeSteps: StageSteps = {
+const firstSteps: StageSteps = {
   async "the node is Ready, with the facts of its host"({ cluster, host }) {
     const node = await eventually(async () => {
       const node = await get<Node>(cluster, `node/${host.name}`);
@@ -342,11 +344,13 @@ Deno.test({
     await using cluster = await startControlPlane({ controllers: true });
     await using stage = await openStage(cluster);
     const steps = {
-      ...lifeSteps,
+      ...firstSteps,
       ...accessSteps,
       ...resourceSteps,
+      ...volumeSteps,
       ...probeSteps,
       ...hookSteps,
+      ...lifeSteps,
       ...lastStep,
     };
     for (const [claim, run] of Object.entries(steps)) {

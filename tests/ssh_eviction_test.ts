@@ -86,8 +86,13 @@ const pressure: StageSteps = {
     await host.exec("rm", "-r", `${root}-other`);
   },
 
-  async "a node whose disk runs full says so, and takes no more pods"(stage) {
-    await nodeIs(stage, { DiskPressure: /^True KubeletHasDiskPressure/ });
+  async "a node whose disk and process table run full says so, and takes no more pods"(
+    stage,
+  ) {
+    await nodeIs(stage, {
+      DiskPressure: /^True KubeletHasDiskPressure/,
+      PIDPressure: /^True KubeletHasInsufficientPID/,
+    });
     await eventually(async () => {
       const { spec } = await get<Node>(
         stage.cluster,
@@ -100,10 +105,86 @@ const pressure: StageSteps = {
     const { status } = await evicted(stage, "late");
     assert.equal(
       status?.message,
-      "Pod was rejected: The node had condition: [DiskPressure]. ",
+      "Pod was rejected: The node had condition: [DiskPressure PIDPressure]. ",
     );
   },
 };
+
+/** Has the host say that so little memory is left, whatever is. */
+async function leaveMemory(host: TestHost, mebibytes: number): Promise<void> {
+  await host.shell(`
+    sed 's/^MemAvailable:.*/MemAvailable: ${mebibytes * 1024} kB/' \
+      /proc/meminfo >/run/meminfo.new
+    if [ -e /run/meminfo ]; then cat /run/meminfo.new >/run/meminfo; exit; fi
+    mv /run/meminfo.new /run/meminfo
+    mount --bind /run/meminfo /proc/meminfo`);
+}
+
+const memory: StageSteps = {
+  async "a node that is short of memory says so, and takes no BestEffort pods"(
+    stage,
+  ) {
+    await nodeIs(stage, {
+      MemoryPressure: /^True KubeletHasInsufficientMemory/,
+    });
+    await runScript(stage, "careless", "exec sleep 1000", { tolerations: [] });
+    const { status } = await evicted(stage, "careless");
+    assert.equal(
+      status?.message,
+      "Pod was rejected: The node had condition: [MemoryPressure]. ",
+    );
+    assert.match(await nodeEvents(stage), /\bNodeHasInsufficientMemory\b/);
+  },
+
+  async "after the grace period the pod goes first that has most beyond its request, and no other needlessly"(
+    stage,
+  ) {
+    const requests = (memory: string) => ({
+      resources: { requests: { memory } },
+    });
+    const hold =
+      "trap 'while ! [ -e /s/done ]; do sleep 0.1; done; exit 0' TERM";
+    const hog =
+      `x=$(head -c 30000000 /dev/zero | tr '\\0' x); ${hold}; while :; do sleep 0.1; done`;
+    const hostPath = { path: "/run/hog", type: "DirectoryOrCreate" };
+    const spec = {
+      terminationGracePeriodSeconds: 30,
+      volumes: [{ name: "s", hostPath }],
+    };
+    const calm = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
+    await runScript(stage, "frugal", calm, {}, requests("64Mi"));
+    await runScript(stage, "hog", hog, spec, {
+      ...requests("1Mi"),
+      volumeMounts: [{ name: "s", mountPath: "/s" }],
+    });
+    const { status } = await evicted(stage, "hog");
+    assert.match(
+      status?.message ?? "",
+      /^The node was low on resource: memory\. Threshold quantity: 1Gi, available: 512Mi\. Container app was using \d+Ki, request is 1Mi, has larger consumption of memory\. $/,
+    );
+    assert.match(await nodeEvents(stage), /\bEvictionThresholdMet\b/);
+    // There is room again before the pod has gone: the next one stays.
+    await leaveMemory(stage.host, 8192);
+    await stage.host.exec("touch", "/run/hog/done");
+  },
+
+  async "pressure ends once it has been over for the transition period"(stage) {
+    await nodeIs(stage, {
+      MemoryPressure: /^False KubeletHasSufficientMemory/,
+    }, patience);
+    assert.match(await nodeEvents(stage), /\bNodeHasSufficientMemory\b/);
+    await runScript(stage, "welcome", "exec sleep 1000", { tolerations: [] });
+    await runsAgain(stage, "welcome", 0);
+    await runsAgain(stage, "frugal", 0);
+  },
+};
+
+async function nodeEvents({ cluster, host }: SshStage): Promise<string> {
+  return await cluster.kubectl([
+    ...["get", "events", "-A", "-o", "jsonpath={.items[*].reason}"],
+    `--field-selector=involvedObject.kind=Node,involvedObject.name=${host.name}`,
+  ]);
+}
 
 /** The pod once it was evicted. */
 async function evicted({ cluster }: SshStage, name: string): Promise<Pod> {
@@ -122,7 +203,21 @@ Deno.test({
   ...needing(missing, "a host over SSH evicts pods as a kubelet does"),
   fn: async (test) => {
     await using cluster = await startControlPlane({ controllers: true });
-    const full = { eviction: { hard: { "nodefs.available": "99.9%" } } };
+    const full = {
+      eviction: {
+        hard: { "nodefs.available": "99.9%", "pid.available": "99.999%" },
+      },
+    };
+    const starved = {
+      eviction: {
+        hard: {},
+        soft: { "memory.available": "1Gi" },
+        softGracePeriod: { "memory.available": "1s" },
+        minimumReclaim: { "memory.available": "1Gi" },
+        pressureTransitionPeriod: "1s",
+        maxPodGracePeriodSeconds: 20,
+      },
+    };
     for (
       const { node, before, steps } of [
         {
@@ -131,6 +226,11 @@ Deno.test({
           steps: storage,
         },
         { node: full, before: leaveOrphans, steps: pressure },
+        {
+          node: starved,
+          before: (host: TestHost) => leaveMemory(host, 512),
+          steps: memory,
+        },
       ]
     ) {
       await using stage = await openStage(cluster, before, node);

@@ -46,4 +46,8 @@ export const memoryFields: FieldColumn = {
   "container.{startupProbe,readinessProbe,livenessProbe}.{httpGet,tcpSocket}.host":
     containersOnly,
   "container.lifecycle.{postStart,preStop}.httpGet.host": containersOnly,
+  "spec.volumes[].image.*": {
+    support: "refused",
+    note: "this provider cannot mount images",
+  },
 };

@@ -7,6 +7,7 @@ import {
   type CreateBody,
   type EngineTraits,
   type HostConfig,
+  type ImageMount,
   type LogConfig,
   oomScore,
   withSpecHash,
@@ -22,6 +23,8 @@ export interface Bind {
   readonly target: string;
   readonly readOnly: boolean;
   readonly propagation: "None" | "HostToContainer" | "Bidirectional";
+  /** Whether nothing in it can be executed; false unless given. */
+  readonly noExec?: boolean;
 }
 
 /** What a container is made from besides its spec. */
@@ -29,6 +32,7 @@ export interface ContainerMaking {
   readonly pod: PodIdentity;
   readonly sandbox: Pick<ContainerRecord, "id" | "node" | "shared">;
   readonly binds: readonly Bind[];
+  readonly images?: readonly ImageMount[];
   readonly engine: EngineTraits;
   readonly protects: boolean;
   /** The ID of the run whose processes it sees. */
@@ -46,7 +50,10 @@ export function containerBody(
   const { sandbox, engine } = making;
   const user = userField(spec.security, making.imageUser);
   const binds = making.binds.filter(({ source }) => !source.includes(":"));
-  const mounts = making.binds.filter(({ source }) => source.includes(":"));
+  const mounts = [
+    ...making.binds.filter(({ source }) => source.includes(":")).map(bindMount),
+    ...making.images ?? [],
+  ];
   return withSpecHash({
     Image: spec.imageId,
     Labels: {
@@ -75,7 +82,7 @@ export function containerBody(
       RestartPolicy: { Name: "no" },
       ...namespaceFields(making),
       ...(binds.length === 0 ? {} : { Binds: binds.map(bindText) }),
-      ...(mounts.length === 0 ? {} : { Mounts: mounts.map(bindMount) }),
+      ...(mounts.length === 0 ? {} : { Mounts: mounts }),
       ...resourceFields(spec),
       ...oomFields(spec, making),
       ...securityFields(spec.security, {
@@ -144,8 +151,14 @@ function oomFields(
   return score === undefined ? {} : { OomScoreAdj: score };
 }
 
-function bindText({ source, target, readOnly, propagation }: Bind): string {
-  const options = [readOnly ? "ro" : "rw", propagationName[propagation]];
+function bindText(
+  { source, target, readOnly, propagation, noExec = false }: Bind,
+): string {
+  const options = [
+    readOnly ? "ro" : "rw",
+    propagationName[propagation],
+    ...(noExec ? ["noexec"] : []),
+  ];
   return `${source}:${target}:${options.join(",")}`;
 }
 

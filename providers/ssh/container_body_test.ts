@@ -225,7 +225,7 @@ const hostFields: readonly [
     { SecurityOpt: ["seccomp={}"] },
   ],
   [
-    "binds paths of the host, also with a colon in them",
+    "binds paths of the host, also with a colon in them, and images",
     body({}, {
       binds: [
         {
@@ -240,17 +240,28 @@ const hostFields: readonly [
           readOnly: false,
           propagation: "Bidirectional",
         },
+        {
+          source: "/v/image",
+          target: "/image",
+          readOnly: true,
+          propagation: "None",
+          noExec: true,
+        },
       ],
+      images: [{ Type: "image", Source: "sha256:22", Target: "/other" }],
     }),
     {
-      Binds: ["/v/config:/etc/app:ro,rprivate"],
+      Binds: [
+        "/v/config:/etc/app:ro,rprivate",
+        "/v/image:/image:ro,rprivate,noexec",
+      ],
       Mounts: [{
         Type: "bind",
         Source: "/v/a:b",
         Target: "/b",
         ReadOnly: false,
         BindOptions: { Propagation: "rshared" },
-      }],
+      }, { Type: "image", Source: "sha256:22", Target: "/other" }],
     },
   ],
 ];

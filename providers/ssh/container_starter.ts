@@ -9,6 +9,7 @@ import type { EngineClient } from "./engine/engine_client.ts";
 import type { EngineError } from "./engine/engine_error.ts";
 import type { ExitReader } from "./exit_details.ts";
 import type { Host } from "./host.ts";
+import type { ImageVolumes } from "./image_volumes.ts";
 import type { Inventory } from "./inventory.ts";
 import { engineName } from "./labels.ts";
 import type { OomProtection } from "./oom_protection.ts";
@@ -25,6 +26,7 @@ export interface StarterParts {
   readonly sandboxes: Sandboxes;
   readonly exits: ExitReader;
   readonly files: PodFiles;
+  readonly imageVolumes: Pick<ImageVolumes, "engineMounts">;
   readonly protection: OomProtection;
   readonly logConfig: () => LogConfig;
 }
@@ -45,7 +47,9 @@ export class ContainerStarter {
   ): Promise<void> {
     const { engine, inventory, exits } = this.#parts;
     const records = await inventory.pod(podUid, options);
-    const runs = records.filter(({ container }) => container === spec.name);
+    const runs = records.filter(({ kind, container }) =>
+      kind === "container" && container === spec.name
+    );
     const known = await exits.of(runs, options);
     const wasStarted = ({ id, state }: ContainerRecord) =>
       state.kind !== "created" || state.error !== "" || known.has(id);
@@ -120,15 +124,25 @@ export class ContainerStarter {
     sandbox: ContainerRecord,
     options: AbortOptions,
   ): Promise<Omit<ContainerMaking, "protects">> {
-    const { engine, files } = this.#parts;
+    const { engine, files, imageVolumes, inventory } = this.#parts;
     const { uid } = sandbox.pod;
+    const records = await inventory.pod(uid, options);
+    const images = await imageVolumes.engineMounts(
+      spec.mounts,
+      records,
+      options,
+    );
+    const bound = spec.mounts.filter((mount) => !images.has(mount));
     const [own, mounts, imageUser, seccompProfile] = await Promise.all([
       files.sandboxFiles(uid, options),
-      files.binds(uid, spec.mounts, options),
+      files.binds(uid, bound, options),
       this.#imageUser(spec, options),
       this.#seccompProfile(spec, options),
     ]);
-    const taken = new Set(mounts.map(({ target }) => target));
+    const taken = new Set([
+      ...mounts.map(({ target }) => target),
+      ...[...images.values()].map(({ Target }) => Target),
+    ]);
     const network = [
       { source: own.hosts, target: "/etc/hosts", ...ownFile },
       { source: own.resolvConf, target: "/etc/resolv.conf", ...ownFile },
@@ -137,6 +151,7 @@ export class ContainerStarter {
       pod: sandbox.pod,
       sandbox,
       binds: [...network, ...mounts],
+      images: [...images.values()],
       engine: engine().info,
       logConfig: this.#parts.logConfig(),
       ...(imageUser === undefined ? {} : { imageUser }),
@@ -205,8 +220,9 @@ function targetOf(
   records: readonly ContainerRecord[],
 ): string | undefined {
   if (targetContainer === undefined) return undefined;
-  const target = records.find(({ container, state }) =>
-    container === targetContainer && state.kind === "running"
+  const target = records.find(({ kind, container, state }) =>
+    kind === "container" && container === targetContainer &&
+    state.kind === "running"
   );
   if (target !== undefined) return target.id;
   throw new RuntimeError(

@@ -45,7 +45,7 @@ export interface HostConfig {
     Record<string, readonly { HostIp: string; HostPort: string }[]>
   >;
   readonly Binds?: readonly string[];
-  readonly Mounts?: readonly BindMount[];
+  readonly Mounts?: readonly (BindMount | ImageMount)[];
   readonly Sysctls?: Readonly<Record<string, string>>;
   readonly Memory?: number;
   readonly MemorySwap?: number;
@@ -69,6 +69,14 @@ export interface BindMount {
   readonly Target: string;
   readonly ReadOnly: boolean;
   readonly BindOptions: { readonly Propagation: string };
+}
+
+/** An image that a container sees, read-only; Podman knows no other way, and no words for it. */
+export interface ImageMount {
+  readonly Type: "image";
+  readonly Source: string;
+  readonly Target: string;
+  readonly ImageOptions?: { readonly Subpath: string };
 }
 
 /** The body with a label that tells whether a container was made from the same. */

@@ -1,4 +1,5 @@
 import type { AbortOptions } from "../../async/abort.ts";
+import { Deadline } from "../../async/deadline.ts";
 import { delay } from "../../async/delay.ts";
 import { RuntimeError } from "../errors.ts";
 import type { ContainerRecord } from "./container_record.ts";
@@ -32,12 +33,17 @@ export async function createContainer(
   options: AbortOptions,
 ): Promise<MadeContainer> {
   const create = async (as: string): Promise<MadeContainer> => ({
-    id: await engine.createContainer(as, body, options),
+    id: await seenThrough(
+      (options) => engine.createContainer(as, body, options),
+      options,
+    ),
     started: false,
   });
   try {
     try {
-      return await create(name);
+      const made = await create(name);
+      options.signal.throwIfAborted();
+      return made;
     } catch (error) {
       if (!isNameConflict(error)) throw error;
     }
@@ -55,6 +61,33 @@ export async function createContainer(
     throw new RuntimeError("CreateContainerError", error.engineMessage, {
       cause: error,
     });
+  }
+}
+
+/** How long an engine is waited for by who has given up, in milliseconds. */
+const lastWait = 5_000;
+/** Longer than any engine is waited for. */
+const ever = 600_000;
+
+/**
+ * Waits for what an engine goes on with anyway, also when the signal aborts: who then removes what
+ * there is must not come before it is there.
+ */
+async function seenThrough<T>(
+  request: (options: AbortOptions) => Promise<T>,
+  { signal }: AbortOptions,
+): Promise<T> {
+  signal.throwIfAborted();
+  using patience = new Deadline(ever, { signal: new AbortController().signal });
+  const giveUp = () => patience.extend(lastWait);
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    return await request(patience);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", giveUp);
   }
 }
 

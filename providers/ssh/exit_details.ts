@@ -118,7 +118,7 @@ export class ExitReader {
 }
 
 function hasEnded({ kind, state }: ContainerRecord): boolean {
-  if (kind === "sandbox") return false;
+  if (kind !== "container") return false;
   switch (state.kind) {
     case "running":
     case "lost":

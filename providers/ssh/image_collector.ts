@@ -64,7 +64,7 @@ export class ImageCollector {
     const { engine, inventory } = this.#parts;
     const records = await inventory.all(options);
     for (const { kind, imageId } of records) {
-      if (kind === "container") this.use(imageId);
+      if (kind !== "sandbox") this.use(imageId);
     }
     if (this.#known.size === 0) return;
     const usage = allUnused ? fullDisk : await this.#usage(options);

@@ -1,4 +1,4 @@
-import type { AbortOptions } from "../../async/abort.ts";
+import { abortable, type AbortOptions } from "../../async/abort.ts";
 import { ChangeFeed } from "../../async/change_feed.ts";
 import { delay } from "../../async/delay.ts";
 import { messageOf } from "../../async/message_of.ts";
@@ -37,6 +37,14 @@ const mostContainers = 10_000;
 /** Containers that nobody has looked at yet. Of more, the next list tells. */
 const mostUnknown = 1_000;
 
+/** An inspection that somebody waits for. */
+interface UnderWay {
+  /** Undefined where nobody had said that the container may have changed. */
+  readonly uid: string | undefined;
+  /** Resolves however it ends. */
+  readonly ended: Promise<void>;
+}
+
 /** Milliseconds to wait, one after the other. */
 const podmanNotices = [20, 50, 100, 200, 400, 800];
 
@@ -53,6 +61,8 @@ export class Inventory {
   readonly #records = new Map<string, ContainerRecord>();
   /** The pods of containers that must be inspected, by the container's ID. */
   readonly #stale = new Map<string, string>();
+  /** Inspections under way, with the pods of their containers, by the container's ID. */
+  readonly #underWay = new Map<string, UnderWay>();
   /** When the newest inspection that was stored began, by ID, and when one began last. */
   readonly #storedTurns = new Map<string, number>();
   #turn = 0;
@@ -80,9 +90,8 @@ export class Inventory {
   /** The containers of all pods as they are now. */
   async all(options: AbortOptions): Promise<readonly ContainerRecord[]> {
     if (!this.#followed) await this.relist(options);
-    await Promise.all(
-      [...this.#stale.keys()].map((id) => this.inspect(id, options)),
-    );
+    const ids = new Set([...this.#stale.keys(), ...this.#underWay.keys()]);
+    await Promise.all([...ids].map((id) => this.#look(id, options)));
     return [...this.#records.values()];
   }
 
@@ -93,7 +102,9 @@ export class Inventory {
   ): Promise<readonly ContainerRecord[]> {
     if (!this.#followed) await this.relist(options);
     const stale = [...this.#stale].filter(([, of]) => of === uid);
-    await Promise.all(stale.map(([id]) => this.inspect(id, options)));
+    const underWay = [...this.#underWay].filter(([, of]) => of.uid === uid);
+    const ids = new Set([...stale, ...underWay].map(([id]) => id));
+    await Promise.all([...ids].map((id) => this.#look(id, options)));
     return [...this.#records.values()].filter(({ pod }) => pod.uid === uid);
   }
 
@@ -105,12 +116,21 @@ export class Inventory {
     const uid = this.#stale.get(id);
     const turn = ++this.#turn;
     this.#stale.delete(id);
+    const ended = Promise.withResolvers<void>();
+    const underWay = { uid, ended: ended.promise };
+    this.#underWay.set(id, underWay);
     try {
       const inspected = await this.#inspect(id, options);
       return this.#store(id, inspected, turn);
     } catch (error) {
       if (uid !== undefined) this.#stale.set(id, uid);
       throw error;
+    } finally {
+      if (this.#underWay.get(id) === underWay) {
+        this.#underWay.delete(id);
+        if (!this.#records.has(id)) this.#storedTurns.delete(id);
+      }
+      ended.resolve();
     }
   }
 
@@ -158,7 +178,9 @@ export class Inventory {
     const uid = this.#records.get(id)?.pod.uid ?? this.#stale.get(id);
     this.#records.delete(id);
     this.#stale.delete(id);
-    this.#storedTurns.delete(id);
+    // What somebody is being told of it may be older.
+    if (this.#underWay.has(id)) this.#storedTurns.set(id, ++this.#turn);
+    else this.#storedTurns.delete(id);
     this.#forgotten(id);
     if (uid !== undefined) this.#feed.notify(uid);
   }
@@ -182,6 +204,17 @@ export class Inventory {
       }
     }
     return await this.#engine().inspectContainer(id, options);
+  }
+
+  /** Looks at what may have changed, unless somebody does: what he finds is as good. */
+  async #look(id: string, options: AbortOptions): Promise<void> {
+    let others = this.#underWay.get(id);
+    while (others !== undefined) {
+      await abortable(others.ended, options);
+      if (!this.#stale.has(id)) return;
+      others = this.#underWay.get(id);
+    }
+    await this.inspect(id, options);
   }
 
   #touch(id: string, uid: string): void {

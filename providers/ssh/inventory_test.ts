@@ -156,6 +156,39 @@ Deno.test("Inventory does not let an old answer overwrite a newer one", async ()
   assert.equal(inventory.known("web-0")?.state.kind, "exited");
 });
 
+Deno.test("Inventory does not let an old answer bring back what is gone", async () => {
+  const { engine, inventory } = await followed();
+  const answer = Promise.withResolvers<InspectedContainer>();
+  engine.inspectContainer = () => answer.promise;
+  inventory.changed("web-0", {});
+  const pod = inventory.pod("uid-1", options);
+  inventory.forget("web-0");
+  answer.resolve(inspected(running));
+  assert.deepEqual((await pod).map(({ id }) => id), ["sandbox-0"]);
+  assert.equal(inventory.known("web-0"), undefined);
+});
+
+Deno.test("Inventory waits for what somebody else is being told of a pod, and asks again if that fails", async () => {
+  const { engine, inventory } = await followed();
+  const labels = inspected(running).Config.Labels ?? {};
+  const answer = Promise.withResolvers<InspectedContainer>();
+  const inspect = engine.inspectContainer.bind(engine);
+  engine.inspectContainer = (id) => {
+    engine.inspectContainer = inspect;
+    engine.asked.push(`${id} slowly`);
+    return answer.promise;
+  };
+  engine.put(inspected(running, { Id: "web-1" }, run({ attempt: 1 })));
+  inventory.changed("web-1", labels);
+  const all = inventory.all(options);
+  const pod = inventory.pod("uid-1", options);
+  answer.reject(new Error("lost"));
+  await assert.rejects(all, /lost/);
+  const ids = (await pod).map(({ id }) => id);
+  assert.deepEqual(ids, ["sandbox-0", "web-0", "web-1"]);
+  assert.deepEqual(engine.questions(), ["web-1 slowly", "web-1"]);
+});
+
 Deno.test("Inventory asks again after an answer that failed", async () => {
   const { engine, inventory } = await followed();
   const inspectContainer = engine.inspectContainer.bind(engine);

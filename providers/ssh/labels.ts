@@ -37,8 +37,9 @@ export type Labels = Readonly<Record<string, string>>;
 export interface ContainerIdentity {
   readonly pod: PodIdentity;
   readonly node: string;
-  readonly kind: "sandbox" | "container";
-  /** The name in the pod; empty for a sandbox. */
+  /** What keeps the image of a volume is a container that never runs. */
+  readonly kind: "sandbox" | "container" | "volume";
+  /** The name in the pod: of the container or the volume; empty for a sandbox. */
   readonly container: string;
   /** 0 for the first run, or the first sandbox, of the pod. */
   readonly attempt: number;
@@ -75,8 +76,10 @@ export function identityOf(labels: Labels): ContainerIdentity | undefined {
   const attempt = Number(labels[label.attempt]);
   const container = labels[label.container] ?? "";
   if (uid === undefined || node === undefined) return undefined;
-  if (kind !== "sandbox" && kind !== "container") return undefined;
-  if (kind === "container" && container === "") return undefined;
+  if (kind !== "sandbox" && kind !== "container" && kind !== "volume") {
+    return undefined;
+  }
+  if (kind !== "sandbox" && container === "") return undefined;
   if (!Number.isSafeInteger(attempt) || attempt < 0) return undefined;
   return {
     pod: {
@@ -130,7 +133,7 @@ export function ofNode(node: string): readonly string[] {
 
 /**
  * The name of a run on its host: only one container can have it. A sandbox is called `POD`, as no
- * container of a pod can be.
+ * container of a pod can be, and what keeps an image of a volume has a dot in its name.
  */
 export function engineName(
   { pod, kind, container, attempt }: Pick<
@@ -138,8 +141,8 @@ export function engineName(
     "pod" | "kind" | "container" | "attempt"
   >,
 ): string {
-  const name = kind === "sandbox" ? "POD" : container;
-  return `farlet_${pod.uid}_${name}_${attempt}`;
+  const names = { sandbox: "POD", container, volume: `volume.${container}` };
+  return `farlet_${pod.uid}_${names[kind]}_${attempt}`;
 }
 
 /**

@@ -28,7 +28,7 @@ export function observePod(
   const sandbox = newestSandbox(records);
   const runs = new Map<string, ContainerRecord[]>();
   for (const record of records) {
-    if (record.kind === "sandbox") continue;
+    if (record.kind !== "container") continue;
     if (runState(record, details.get(record.id)) === undefined) continue;
     const earlier = runs.get(record.container) ?? [];
     runs.set(record.container, [...earlier, record].toSorted(byAttempt));

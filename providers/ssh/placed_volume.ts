@@ -1,5 +1,15 @@
 import type { VolumeSpec } from "../container_spec.ts";
 
+/** A volume as it is made on a host: the image of one was mounted somewhere already. */
+export type HostVolume =
+  | VolumeSpec
+  | {
+    readonly kind: "image";
+    readonly name: string;
+    /** Absolute. */
+    readonly source: string;
+  };
+
 /** A pod, and its directory on the host. */
 export interface PodPlace {
   readonly uid: string;
@@ -10,7 +20,7 @@ export interface PodPlace {
 export interface PlacedVolume {
   readonly podUid: string;
   readonly volume: string;
-  readonly kind: VolumeSpec["kind"];
+  readonly kind: HostVolume["kind"];
   /** Absolute; for a hostPath volume what it names. */
   readonly path: string;
   readonly sizeLimitBytes?: number;
@@ -18,7 +28,7 @@ export interface PlacedVolume {
 
 /** Where a volume goes. Throws a `RangeError` for what cannot be there. */
 export function placeVolume(
-  volume: VolumeSpec,
+  volume: HostVolume,
   { uid, directory }: PodPlace,
 ): PlacedVolume {
   const { kind, name } = volume;
@@ -39,6 +49,8 @@ export function placeVolume(
         ...(sizeLimitBytes === undefined ? {} : { sizeLimitBytes }),
       };
     }
+    case "image":
+      return { ...common, path: `${directory}/volumes/${name}` };
     case "hostPath":
       if (!volume.path.startsWith("/") || /[\0\n]/.test(volume.path)) {
         throw new RangeError(`"${volume.path}" is no absolute path`);
@@ -71,6 +83,8 @@ export function readVolumes(
           ...(limit === "" ? {} : { sizeLimitBytes: Number(limit) }),
         }];
       }
+      case "image":
+        return [{ ...common, kind, path: `${directory}/volumes/${volume}` }];
       case "hostPath":
         return [{ ...common, kind, path: rest }];
       default:

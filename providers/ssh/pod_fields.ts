@@ -25,6 +25,15 @@ export const sshFields: FieldColumn = {
     unless: ["Disabled", "IfPossible"],
     note: "not every engine can make what is mounted below read-only too",
   },
+  "container.volumeMounts[].{subPath,subPathExpr}": {
+    support: "depends",
+    note: "of images refused where Podman is rootless",
+  },
+  "spec.volumes[].image.*": {
+    support: "depends",
+    note:
+      "read-only, and without executables with Podman; needs Docker 28 or Podman",
+  },
   "container.resources.limits{}": {
     support: "depends",
     note:

@@ -70,6 +70,17 @@ export class PodFiles {
     await this.#volumes.set(pod, volume, { signal });
   }
 
+  /** Makes what an engine has of an image a volume of the pod, which nobody can write to. */
+  async setImageVolume(
+    uid: string,
+    { name, source }: { readonly name: string; readonly source: string },
+    { signal }: AbortOptions,
+  ): Promise<void> {
+    const pod = await this.#pod(uid, { signal });
+    const volume = { kind: "image", name, source } as const;
+    await this.#volumes.set(pod, volume, { signal });
+  }
+
   /**
    * What the engine has to bind for a container to see its volumes, in the order of the mounts. A
    * sub-path is resolved on the host and cannot leave its volume; a missing one becomes a directory.

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import type { AbortOptions } from "../../async/abort.ts";
 import { RuntimeError } from "../errors.ts";
-import type { VolumeMount, VolumeSpec } from "../container_spec.ts";
+import type { VolumeMount } from "../container_spec.ts";
 import type { Bind } from "./container_body.ts";
 import type { Host } from "./host.ts";
 import type { HostLayout, LayoutReader } from "./host_layout.ts";
 import { runScript, ScriptError } from "./host_script.ts";
 import {
+  type HostVolume,
   type PlacedVolume,
   placeVolume,
   type PodPlace,
@@ -60,7 +61,7 @@ export class PodVolumes {
   /** As `PodFiles.setVolume()`. */
   async set(
     pod: PodPlace,
-    volume: VolumeSpec,
+    volume: HostVolume,
     { signal }: AbortOptions,
   ): Promise<void> {
     const layout = await this.#layout.read({ signal });
@@ -110,8 +111,10 @@ export class PodVolumes {
     return found.map((each): Bind => ({
       source: resolved.get(each) ?? each.volume.path,
       target: each.mount.mountPath,
-      readOnly: each.mount.readOnly || each.volume.kind === "files",
+      readOnly: each.mount.readOnly || each.volume.kind === "files" ||
+        each.volume.kind === "image",
       propagation: each.mount.propagation ?? "None",
+      ...(each.volume.kind === "image" ? { noExec: true } : {}),
     }));
   }
 
@@ -172,7 +175,7 @@ export class PodVolumes {
       return new Map(mounts.map((mount, i) => [mount, sources[i] ?? ""]));
     } catch (error) {
       if (!(error instanceof ScriptError)) throw error;
-      throw configError(subPathFailure(mounts, error), error);
+      throw subPathFailure(mounts, error);
     }
   }
 
@@ -221,24 +224,41 @@ function placeName({ volume }: PlacedVolume, path: string): string {
 }
 
 /** In the kubelet's words where it has any. */
-function volumeFailure(volume: VolumeSpec, error: ScriptError): string {
+function volumeFailure(volume: HostVolume, error: ScriptError): string {
   return volume.kind === "hostPath" && error.complaint !== undefined
     ? error.complaint
     : error.message;
 }
 
-/** As the kubelet's, which says nothing of what else there is on the host. */
+/**
+ * As the kubelet's, which says nothing of what else there is on the host. For images, the words of
+ * runtimes.
+ */
 function subPathFailure(
   mounts: readonly VolumeInUse[],
-  { complaint = "" }: ScriptError,
-): string {
+  error: ScriptError,
+): RuntimeError {
+  const { complaint = "" } = error;
   const [, number = "", why = ""] = /^(\d+) (.*)$/.exec(complaint) ?? [];
   const refused = mounts[Number(number) - 1];
   const names = (refused === undefined ? mounts : [refused])
-    .map(({ volume }) => `"${volume.volume}"`);
-  return `failed to prepare subPath for volumeMount ${names.join(", ")}${
-    why === "" ? "" : `: ${why}`
-  }`;
+    .map(({ mount }) => `"${mount.volume}"`);
+  if (refused?.volume.kind === "image") {
+    const { volume, subPath = "" } = refused.mount;
+    return new RuntimeError(
+      "CreateContainerError",
+      `ImageVolumeMountFailed: cannot mount path "${subPath}" of the image of volume "${volume}": ${
+        why === "it cannot be made" ? "it does not exist" : why
+      }`,
+      { cause: error },
+    );
+  }
+  return configError(
+    `failed to prepare subPath for volumeMount ${names.join(", ")}${
+      why === "" ? "" : `: ${why}`
+    }`,
+    error,
+  );
 }
 
 function configError(message: string, cause?: unknown): RuntimeError {

@@ -2,6 +2,8 @@ import type { AbortOptions } from "../../async/abort.ts";
 import { TaskGroup } from "../../async/task_group.ts";
 import type { Pod } from "../../k8s/types.ts";
 import { UnreachableError } from "../errors.ts";
+import type { MachineShutdown } from "../machine_shutdown.ts";
+import { type WatchedMachine, watchMachine } from "../machine_watch.ts";
 import type {
   ConditionSource,
   Health,
@@ -17,6 +19,7 @@ import { EngineLink } from "./engine_link.ts";
 import { hostNodeFacts } from "./facts.ts";
 import type { Host } from "./host.ts";
 import { readHostStats } from "./host_stats.ts";
+import { imageMounting } from "./image_volumes.ts";
 import { keepRunning, type LastingTask } from "./keep_running.ts";
 import { PauseImage } from "./pause_image.ts";
 import { PodFiles } from "./pod_files.ts";
@@ -35,6 +38,8 @@ export interface SshProviderOptions {
   readonly root?: string;
   /** 110 by default, as the kubelet. */
   readonly maxPods?: number;
+  /** Kernel parameters that pods may set though they are not safe; `*` ends a pattern. */
+  readonly allowedUnsafeSysctls?: readonly string[];
   /** The API server that pods are to reach; none without a cluster. */
   readonly apiServer?: ServerAddress;
   /** How they reach it; `auto` unless given. */
@@ -156,6 +161,10 @@ export class SshProvider implements AsyncDisposable {
     return await readHostStats(this.#options.host, { pods, images }, options);
   }
 
+  watchShutdown(options: AbortOptions): AsyncIterable<MachineShutdown> {
+    return watchMachine(hostMachine(this.#options.host), options);
+  }
+
   async reclaim(options: AbortOptions): Promise<void> {
     await this.runtime.reclaim(options);
   }
@@ -166,14 +175,17 @@ export class SshProvider implements AsyncDisposable {
 
   refusals(pod: Pod): readonly Refusal[] {
     const { state } = this.#link;
-    if (state.kind !== "ready") return sshRefusals(pod, undefined);
+    const { allowedUnsafeSysctls } = this.#options;
+    const allowed = { allowedUnsafeSysctls };
+    if (state.kind !== "ready") return sshRefusals(pod, undefined, allowed);
     const { rootless, cgroupVersion } = state.engine.info;
     const { unprivilegedPortStart } = state.facts;
     return sshRefusals(pod, {
       ...{ rootless, cgroupVersion, unprivilegedPortStart },
       // Who runs the engine as root is root on the host.
       mounts: !rootless,
-    });
+      images: imageMounting(state.engine.info, !rootless),
+    }, allowed);
   }
 
   /** Ends all pods of the node and removes every trace of them from the host. */
@@ -216,6 +228,18 @@ class HostReachable implements ConditionSource {
   changes(options: AbortOptions): AsyncIterable<unknown> {
     return this.#link.changes(options);
   }
+}
+
+function hostMachine(host: Host): WatchedMachine {
+  return {
+    spawn: (script, options) => host.spawn(script, [], options),
+    connected: (options) => host.connected(options),
+    async lost(options) {
+      for await (const { kind } of host.changes(options)) {
+        if (kind === "unreachable") return;
+      }
+    },
+  };
 }
 
 function apiAccess(

@@ -1,6 +1,7 @@
 import type { Container, Pod, PodSpec, Volume } from "../../k8s/types.ts";
 import type { Refusal } from "../provider.ts";
-import { safeSysctls } from "../safe_sysctls.ts";
+import { allowedSysctl, dottedSysctl } from "../sysctls.ts";
+import type { ImageMounting } from "./image_volumes.ts";
 
 /** What of a host and its engine decides what pods can have there. */
 export interface HostTraits {
@@ -9,6 +10,8 @@ export interface HostTraits {
   readonly cgroupVersion: 1 | 2;
   /** Whether farlet may mount file systems there. */
   readonly mounts: boolean;
+  /** What of images the engine can mount; all unless given. */
+  readonly images?: ImageMounting;
   /** The first port that everybody may listen on; 1024 unless given. */
   readonly unprivilegedPortStart?: number;
 }
@@ -23,12 +26,16 @@ export interface HostTraits {
 export function sshRefusals(
   pod: Pod,
   traits: HostTraits | undefined,
+  { allowedUnsafeSysctls = [] }: {
+    /** Kernel parameters that pods may set though they are not safe; `*` ends a pattern. */
+    readonly allowedUnsafeSysctls?: readonly string[] | undefined;
+  } = {},
 ): readonly Refusal[] {
   if (pod.spec === undefined) return [];
   const { containers, initContainers = [], volumes = [] } = pod.spec;
   const { ephemeralContainers = [] } = pod.spec;
   return [
-    ...podRefusals(pod.spec),
+    ...podRefusals(pod.spec, allowedUnsafeSysctls),
     ...volumes.flatMap((volume, i) =>
       volumeRefusals(volume, `spec.volumes[${i}]`, traits)
     ),
@@ -41,6 +48,7 @@ export function sshRefusals(
     ...ephemeralContainers.flatMap((container, i) =>
       containerRefusals(container, `spec.ephemeralContainers[${i}]`, traits)
     ),
+    ...imageRefusals(pod.spec, traits),
   ];
 }
 
@@ -51,7 +59,10 @@ interface NewerContext {
   readonly supplementalGroupsPolicy?: string;
 }
 
-function podRefusals(spec: PodSpec): readonly Refusal[] {
+function podRefusals(
+  spec: PodSpec,
+  unsafeSysctls: readonly string[],
+): readonly Refusal[] {
   const context = spec.securityContext ?? {};
   const { supplementalGroupsPolicy = "Merge" } = context as NewerContext;
   const at = "spec.securityContext";
@@ -68,7 +79,10 @@ function podRefusals(spec: PodSpec): readonly Refusal[] {
       "engines always give a user the groups that the image has for it",
     ],
     ...(context.sysctls ?? []).flatMap(({ name }, i) =>
-      sysctlChecks(name.replaceAll("/", "."), spec, `${at}.sysctls[${i}].name`)
+      sysctlChecks(dottedSysctl(name), spec, {
+        unsafeSysctls,
+        at: `${at}.sysctls[${i}].name`,
+      })
     ),
   ]);
 }
@@ -76,11 +90,14 @@ function podRefusals(spec: PodSpec): readonly Refusal[] {
 function sysctlChecks(
   name: string,
   { hostNetwork, hostIPC }: PodSpec,
-  at: string,
+  { unsafeSysctls, at }: {
+    readonly unsafeSysctls: readonly string[];
+    readonly at: string;
+  },
 ): readonly Check[] {
   return [
     [
-      !safeSysctls.has(name),
+      allowedSysctl(name, unsafeSysctls) === undefined,
       at,
       `"${name}" is not safe: it could harm the other pods of the host`,
     ],
@@ -90,7 +107,7 @@ function sysctlChecks(
       `"${name}" belongs to the host, whose network the pod has`,
     ],
     [
-      hostIPC === true && name.startsWith("kernel."),
+      hostIPC === true && /^(kernel|fs)\./.test(name),
       at,
       `"${name}" belongs to the host, whose IPC namespace the pod has`,
     ],
@@ -183,6 +200,44 @@ function resourceChecks(
     ]),
   ];
 }
+
+/** Volumes that are images, and the paths in them that containers mount. */
+function imageRefusals(
+  { volumes = [], ...spec }: PodSpec,
+  { images = "paths" }: Pick<HostTraits, "images"> = {},
+): readonly Refusal[] {
+  const names = new Set(
+    volumes.filter((volume) => "image" in volume).map(({ name }) => name),
+  );
+  if (images === "none") {
+    return volumes.flatMap(({ name }, i) =>
+      names.has(name)
+        ? [{ field: `spec.volumes[${i}].image`, message: noImageMounts }]
+        : []
+    );
+  }
+  if (images === "paths") return [];
+  const lists = [
+    "initContainers",
+    "containers",
+    "ephemeralContainers",
+  ] as const;
+  return lists.flatMap((list) =>
+    (spec[list] ?? []).flatMap(({ volumeMounts = [] }, i) =>
+      volumeMounts.flatMap((mount, j) => {
+        const field = mount.subPath ? "subPath" : "subPathExpr";
+        if (!names.has(mount.name) || !mount[field]) return [];
+        const at = `spec.${list}[${i}].volumeMounts[${j}]`;
+        return [{ field: `${at}.${field}`, message: noImagePaths }];
+      })
+    )
+  );
+}
+
+const noImageMounts =
+  "the host's engine cannot mount images: update it to Docker 28 or newer, or use Podman";
+const noImagePaths =
+  "this Podman mounts whole images only: use a mount without a path, or Podman as root";
 
 function unknownResource(name: string): string {
   return name.startsWith("hugepages-")

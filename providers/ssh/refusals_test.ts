@@ -96,6 +96,31 @@ Deno.test("sshRefusals() names what a rootless engine cannot do", () => {
   );
 });
 
+Deno.test("sshRefusals() names what an engine cannot mount of images", () => {
+  const volumes = [
+    { name: "dir", emptyDir: {} },
+    { name: "data", image: { reference: "data:1" } },
+  ];
+  const containers = [{
+    name: "app",
+    volumeMounts: [
+      { name: "dir", mountPath: "/a", subPath: "etc" },
+      { name: "data", mountPath: "/b" },
+      { name: "data", mountPath: "/c", subPath: "etc" },
+      { name: "data", mountPath: "/d", subPathExpr: "$(A)" },
+    ],
+  }];
+  const named = (images: HostTraits["images"]) =>
+    fields({ volumes, containers }, { ...root, ...(images && { images }) });
+  assert.deepEqual(named(undefined), []);
+  assert.deepEqual(named("paths"), []);
+  assert.deepEqual(named("none"), ["spec.volumes[1].image"]);
+  assert.deepEqual(named("images"), [
+    "spec.containers[0].volumeMounts[2].subPath",
+    "spec.containers[0].volumeMounts[3].subPathExpr",
+  ]);
+});
+
 const podCases: readonly (readonly [string, Partial<PodSpec>])[] = [
   ["spec.os.name", { os: { name: "windows" } }],
   ["spec.hostUsers", { hostUsers: false }],
@@ -164,6 +189,19 @@ for (const [field, container] of containerCases) {
     ]);
   });
 }
+
+Deno.test("sshRefusals() lets a pod set the unsafe sysctls that its node allows", () => {
+  const sysctls = ["kernel.msgmax", "kernel.shmmax"].map((name) => ({
+    name,
+    value: "1",
+  }));
+  const pod = { spec: { containers: [], securityContext: { sysctls } } };
+  const allowedUnsafeSysctls = ["kernel.msg*"];
+  const refusals = sshRefusals(pod, root, { allowedUnsafeSysctls });
+  assert.deepEqual(refusals.map(({ field }) => field), [
+    "spec.securityContext.sysctls[1].name",
+  ]);
+});
 
 Deno.test("sshRefusals() lets a pod have options for Windows, as a kubelet on Linux does", () => {
   const securityContext = { windowsOptions: { runAsUserName: "x" } };

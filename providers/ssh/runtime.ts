@@ -5,6 +5,7 @@ import { UnreachableError } from "../errors.ts";
 import type {
   ContainerResources,
   ContainerSpec,
+  ImageVolume,
   SandboxSpec,
   VolumeSpec,
 } from "../container_spec.ts";
@@ -39,6 +40,7 @@ import { findImage, pullImage } from "./engine/images.ts";
 import { Inventory } from "./inventory.ts";
 import { ImageAccessFile } from "./image_access.ts";
 import { ImageCollector } from "./image_collector.ts";
+import { ImageVolumes } from "./image_volumes.ts";
 import { keepRunning, type LastingTask } from "./keep_running.ts";
 import { observePod } from "./observe.ts";
 import { OomProtection } from "./oom_protection.ts";
@@ -80,6 +82,7 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
   readonly #sandboxes: Sandboxes;
   readonly #starter: ContainerStarter;
   readonly #images: ImageCollector;
+  readonly #imageVolumes: ImageVolumes;
   readonly #collector: Collector;
   readonly #tasks: TaskGroup;
   readonly imageAccess: KeptText;
@@ -123,8 +126,10 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
     this.#access = new SshAccess(parts);
     const relays = new SandboxRelays(files, tunnel);
     this.#sandboxes = new Sandboxes({ ...parts, relays });
+    this.#imageVolumes = new ImageVolumes(parts);
     this.#starter = new ContainerStarter({
       ...parts,
+      imageVolumes: this.#imageVolumes,
       sandboxes: this.#sandboxes,
     });
     this.#images = new ImageCollector({ host, engine, inventory });
@@ -219,6 +224,15 @@ export class SshRuntime implements ContainerRuntime, AsyncDisposable {
     options: AbortOptions,
   ): Promise<void> {
     await this.#files.setVolume(podUid, volume, options);
+  }
+
+  async setImageVolume(
+    podUid: string,
+    volume: ImageVolume,
+    options: AbortOptions,
+  ): Promise<void> {
+    this.#images.use(volume.imageId);
+    await this.#imageVolumes.set(podUid, volume, options);
   }
 
   async readVolumeFile(

@@ -104,13 +104,15 @@ export class Sandboxes {
     const maker = { engine: engine(), inventory };
     const remove = ({ Id }: { readonly Id: string }) =>
       removeContainer(maker, Id, options);
-    const { sandbox = [], container = [] } = Object.groupBy(
+    const { sandbox = [], container = [], volume = [] } = Object.groupBy(
       found,
       ({ Labels, Names = [] }) => ownerOf(Labels, Names)?.kind ?? "foreign",
     );
     // Podman does not part from a sandbox while there are containers of it.
     await Promise.all(container.map(remove));
     await Promise.all([files.removePod(uid, options), ...sandbox.map(remove)]);
+    // What they keep was mounted among the files.
+    await Promise.all(volume.map(remove));
   }
 
   /** As `ContainerRuntime.endSandbox()`. A sandbox that has stopped has been through this. */

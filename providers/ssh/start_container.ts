@@ -51,7 +51,8 @@ export async function startContainer(
       await removeContainer(maker, made.id, options);
       continue;
     }
-    if (isProtected) protection.settle(true);
+    // One that an earlier agent has started says nothing of what can be started now.
+    if (isProtected && !made.started) protection.settle(true);
     if (unprotected !== undefined) protection.settle(false, unprotected);
     return { kind: "started", id: made.id };
   }

@@ -15,6 +15,8 @@ export interface KillingEngine {
 
 /** How long after a SIGKILL a container is looked at again. */
 const killTime = 2_000;
+/** How long after a signal was refused a container may be said to run. */
+const settleTime = 1_000;
 /** After so many, something holds it that no signal ends. */
 const mostKills = 5;
 
@@ -79,6 +81,8 @@ export class Stopping {
       options.signal.throwIfAborted();
       // Both engines refuse to signal what does not run, each with words of its own.
       if (!await this.#runs(id, options)) return false;
+      // Podman does so before it says itself that it has ended.
+      if (await this.#ends(id, settleTime, options)) return false;
       throw error;
     }
   }

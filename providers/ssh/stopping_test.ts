@@ -24,6 +24,8 @@ class Stage {
   readonly stopping: Stopping;
   readonly #endsAt: readonly string[];
   #container: InspectedContainer = inspected(running);
+  #refuses = false;
+  #hasRefused = false;
 
   constructor(endsAt: readonly string[]) {
     this.#endsAt = endsAt;
@@ -40,10 +42,21 @@ class Stage {
   }
 
   inspectContainer() {
-    return Promise.resolve(this.#container);
+    const container = this.#container;
+    if (this.#hasRefused) queueMicrotask(() => this.end());
+    return Promise.resolve(container);
+  }
+
+  /** Refuses to be signalled, and says only then that it has ended. */
+  refuse(): void {
+    this.#refuses = true;
   }
 
   killContainer(_id: string, name: string): Promise<void> {
+    if (this.#refuses) {
+      this.#hasRefused = true;
+      return Promise.reject(new Error("container state improper: stopped"));
+    }
     if (!this.#container.State.Running) {
       return Promise.reject(new Error("can only kill running containers"));
     }
@@ -96,6 +109,13 @@ Deno.test("Stopping has nothing to do for a container that has ended meanwhile",
   await stage.inventory.inspect("web-0", { signal });
   stage.end();
   await stage.stopping.stop(run(), { graceSeconds: 60, signal });
+  assert.deepEqual(stage.sent, []);
+});
+
+Deno.test("Stopping waits for a container that cannot be signalled any more and is said to run", async () => {
+  const stage = new Stage([]);
+  stage.refuse();
+  await stage.stop(60);
   assert.deepEqual(stage.sent, []);
 });
 

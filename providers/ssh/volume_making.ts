@@ -1,10 +1,10 @@
-import type { VolumeSpec } from "../container_spec.ts";
 import type { HostLayout } from "./host_layout.ts";
-import type { PodPlace } from "./placed_volume.ts";
+import type { HostVolume, PodPlace } from "./placed_volume.ts";
 import { volumeArchive } from "./volume_archive.ts";
 import {
   checkHostPathScript,
   makeEmptyDirScript,
+  mountImageScript,
   writeFilesScript,
 } from "./volume_scripts.ts";
 
@@ -19,7 +19,7 @@ export interface VolumeMaking {
 
 /** The script that makes a volume, with what it needs. Throws a `RangeError` for paths that leave it. */
 export function volumeMaking(
-  volume: VolumeSpec,
+  volume: HostVolume,
   { directory }: PodPlace,
   layout: HostLayout,
 ): VolumeMaking {
@@ -50,6 +50,11 @@ export function volumeMaking(
       const args = [directory, name, place, String(sizeLimitBytes), group];
       const digest = JSON.stringify(args);
       return { script: makeEmptyDirScript, args, stdin, digest };
+    }
+    case "image": {
+      const args = [directory, name, volume.source];
+      const digest = JSON.stringify(args);
+      return { script: mountImageScript, args, stdin, digest };
     }
     case "hostPath": {
       const args = [directory, name, volume.path, volume.type];

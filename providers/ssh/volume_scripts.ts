@@ -89,6 +89,28 @@ mv -f "$pod/meta/.$name" "$pod/meta/$name"
 `;
 
 /**
+ * Mounts what an engine has of an image among the volumes of a pod, so that nobody can write to it
+ * or execute what is in it. A mount of something else gives way.
+ *
+ * Arguments: the pod's directory, the volume's name, where the image is.
+ */
+export const mountImageScript = `
+pod=$1 name=$2 source=$3
+enter_pod "$pod"
+mkdir -p "$pod/meta" "$pod/volumes"
+volume=$pod/volumes/$name
+if is_mounted "$volume"; then
+  if [ "$volume" -ef "$source" ]; then exit 0; fi
+  umount -l "$volume"
+fi
+mkdir -p "$volume"
+mount --bind "$source" "$volume"
+mount -o remount,bind,ro,noexec,nosuid,nodev "$volume"
+printf '%s\\n' "image $source" >"$pod/meta/.$name"
+mv -f "$pod/meta/.$name" "$pod/meta/$name"
+`;
+
+/**
  * Checks, and for the `…OrCreate` types makes, what a hostPath volume names, in the kubelet's words.
  * The empty type makes a missing directory, as container engines do; who may not leaves it to them.
  *

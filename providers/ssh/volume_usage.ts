@@ -22,7 +22,7 @@ const measuringTimeout = 300_000;
 
 /**
  * Measures the volumes on a host, all by one script: every ten seconds at most, once a minute where
- * it takes long. What a hostPath volume names is not the pod's, and is not measured.
+ * it takes long. What a hostPath volume names, and an image, is not the pod's, and is not measured.
  */
 export class HostVolumeUsage implements AsyncDisposable {
   readonly #host: Host;
@@ -41,7 +41,9 @@ export class HostVolumeUsage implements AsyncDisposable {
     volumes: readonly PlacedVolume[],
     { signal }: AbortOptions,
   ): Promise<readonly VolumeSample[]> {
-    const own = volumes.filter(({ kind }) => kind !== "hostPath");
+    const own = volumes.filter(({ kind }) =>
+      kind !== "hostPath" && kind !== "image"
+    );
     if (this.#measuring === undefined && this.#isDue(own)) {
       this.#measuring = this.#measure(own);
     }

@@ -26,6 +26,10 @@ const noConnection: FieldSupport = {
   support: "refused",
   note: "this provider cannot connect to containers",
 };
+const noImages: FieldSupport = {
+  support: "refused",
+  note: "this provider cannot mount images",
+};
 const alreadySo: FieldSupport = {
   support: "ok",
   note: "WASI guests have nothing of the kind in any case",
@@ -185,6 +189,7 @@ export const wasmFields: FieldColumn = {
     unless: [""],
     note: "volumes of this node are on its disk",
   },
+  "spec.volumes[].image.*": noImages,
   "spec.volumes[].hostPath.type": {
     support: "depends",
     note: "directories and regular files; other types are refused",

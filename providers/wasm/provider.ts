@@ -1,3 +1,6 @@
+import type { AbortOptions } from "../../async/abort.ts";
+import { localMachine } from "../local_machine.ts";
+import { watchMachine } from "../machine_watch.ts";
 import type { Health, Provider } from "../provider.ts";
 import { columnRules, FieldFinder } from "../pod_field.ts";
 import { readNodeFacts } from "./node_facts.ts";
@@ -33,6 +36,10 @@ export async function createWasmProvider(
         gid: Deno.gid() ?? undefined,
       }),
     ignored: (pod) => ignored.find(pod),
+    ...(Deno.build.os === "linux" && {
+      watchShutdown: (options: AbortOptions) =>
+        watchMachine(localMachine, options),
+    }),
     [Symbol.asyncDispose]: () => runtime[Symbol.asyncDispose](),
   };
 }

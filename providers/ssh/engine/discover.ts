@@ -21,7 +21,7 @@ export interface OpenEngineOptions extends AbortOptions {
 /** The oldest API that farlet speaks: that of Docker 19.03 and Podman 3. */
 const oldestApi = "1.40";
 /** The newest that farlet was written for. */
-const newestApi = "1.47";
+const newestApi = "1.48";
 /** A connection costs one of the few sessions of SSH where channels are forbidden. */
 const limits = {
   channel: { maxIdle: 4, maxRequests: 16 },

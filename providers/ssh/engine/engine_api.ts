@@ -79,7 +79,7 @@ export class EngineApi {
     return this.#parse(request, text, schema);
   }
 
-  /** As {@linkcode json}, but undefined when the engine answers 404 or nothing. */
+  /** As {@linkcode json}, but undefined when the engine answers that it is not there, or nothing. */
   async find<T>(
     request: EngineRequest,
     schema: z.ZodType<T>,
@@ -89,9 +89,7 @@ export class EngineApi {
       const { text } = await this.do(request, options);
       return text === "" ? undefined : this.#parse(request, text, schema);
     } catch (error) {
-      if (error instanceof EngineError && error.status === 404) {
-        return undefined;
-      }
+      if (error instanceof EngineError && error.isNotFound) return undefined;
       throw error;
     }
   }

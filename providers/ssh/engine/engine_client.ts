@@ -193,6 +193,21 @@ export class EngineClient {
     await updateContainer(this.#api, this.info, id, limits);
   }
 
+  /**
+   * Mounts the root of a container that does not run on the host, until it is removed, and resolves
+   * where. Podman only, with root.
+   */
+  async mountContainer(id: string, options: AbortOptions): Promise<string> {
+    const request = {
+      what: `mount container ${id}`,
+      method: "POST",
+      path: `/libpod${containerPath(id, "mount")}`,
+    } as const;
+    const { text } = await this.#api.do(request, options);
+    // It is written as text, and said to be JSON.
+    return text.trim().replaceAll('"', "");
+  }
+
   async renameContainer(
     id: string,
     name: string,
@@ -373,6 +388,6 @@ async function unlessGone(removal: Promise<unknown>): Promise<void> {
   try {
     await removal;
   } catch (error) {
-    if (!(error instanceof EngineError) || error.status !== 404) throw error;
+    if (!(error instanceof EngineError) || !error.isNotFound) throw error;
   }
 }

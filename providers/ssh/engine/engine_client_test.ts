@@ -60,6 +60,10 @@ withEngine(
     assert.equal(await engine.inspectContainer("a", { signal }), undefined);
     assert.equal(await engine.inspectImage("a", { signal }), undefined);
     assert.equal(await engine.execInspect("a", { signal }), undefined);
+    const message = "container a does not exist in database: no such container";
+    stage.answer(() => Response.json({ message }, { status: 500 }));
+    assert.equal(await engine.inspectContainer("a", { signal }), undefined);
+    stage.answer(() => Response.json({ message: "no" }, { status: 404 }));
     await engine.removeContainer("a", { force: true, signal });
     await engine.removeImage("a", { force: false, signal });
     await assert.rejects(engine.startContainer("a", { signal }), EngineError);
@@ -241,7 +245,7 @@ withHost(
   "openEngine() asks the engine what it is, and speaks the newest version that both know",
   async (stage, signal) => {
     const { host, socket } = stage;
-    const versions = { "1.40": "1.40", "1.41": "1.41", "1.99": "1.47" };
+    const versions = { "1.40": "1.40", "1.41": "1.41", "1.99": "1.48" };
     for (const [offered, spoken] of Object.entries(versions)) {
       await stage.stopEngine();
       stage.startEngine({ "api-version": offered });

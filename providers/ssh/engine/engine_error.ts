@@ -19,4 +19,12 @@ export class EngineError extends Error {
     this.status = status;
     this.engineMessage = engineMessage;
   }
+
+  /**
+   * Whether what it was asked about is not there. Podman fails with status 500 for a container that
+   * it is just removing.
+   */
+  get isNotFound(): boolean {
+    return this.status === 404 || /: no such \w+$/.test(this.engineMessage);
+  }
 }

@@ -108,9 +108,9 @@ function localImage(
   };
 }
 
-/** From `user:group`; undefined for root. */
+/** From `user:group`; undefined for root by number. As in a kubelet, `root` is a name as any other. */
 function imageUser(text: string): number | string | undefined {
   const [user = ""] = text.split(":");
-  if (user === "" || user === "root" || /^0+$/.test(user)) return undefined;
+  if (user === "" || /^0+$/.test(user)) return undefined;
   return /^\d{1,10}$/.test(user) ? Number(user) : user;
 }

@@ -24,6 +24,28 @@ function isRuntimeError(reason: string, message: RegExp) {
     message.test(error.message);
 }
 
+for (
+  const [given, want] of [
+    ["", undefined],
+    ["0:0", undefined],
+    ["1000:1000", 1000],
+    ["nginx", "nginx"],
+    ["root", "root"],
+  ] as const
+) {
+  Deno.test(`findImage() reads the user "${given}" of an image as a kubelet's runtime does`, async () => {
+    const image = { Id: "sha256:11", Config: { User: given } };
+    const engine = {
+      info: { kind: "docker" },
+      inspectImage: () => Promise.resolve(image),
+    };
+    const found = await findImage(engine as never, "app:1", {
+      signal: nobody(),
+    });
+    assert.equal(found?.user, want);
+  });
+}
+
 /** The host's Podman talks to the registry without TLS. */
 async function allowPlainHttp(
   machine: TestHost,
