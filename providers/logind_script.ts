@@ -45,6 +45,10 @@ else task watch busctl monitor --match="$rule"
 fi
 watch=$! lock=
 
+finish() { kill $watch $lock 2>/dev/null; exit 0; }
+# Who listened may go while something is printed: the lock must not outlive that.
+trap finish PIPE HUP TERM
+
 while read -r word; do
   case $word in
   hold)
@@ -60,6 +64,5 @@ while read -r word; do
     ;;
   esac
 done
-kill "$watch" $lock 2>/dev/null
-exit 0
+finish
 `;
