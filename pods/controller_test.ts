@@ -5,11 +5,10 @@ import type { Pod } from "../k8s/types.ts";
 import { ProgramRuntime } from "../providers/program_runtime.ts";
 import { plainSandbox } from "../providers/test_specs.ts";
 import { type PodStore, runPods } from "./controller.ts";
-import { PodEngine } from "./engine.ts";
-import { FileObjects } from "./file_objects.ts";
 import { LocalPods } from "./local_pods.ts";
 import type { PodApi } from "./pod_api.ts";
 import type { StatusPatch } from "./status_patch.ts";
+import { testEngine, untilStopped } from "./test_engine.ts";
 
 /** A cluster of pods in memory, whose API fails when it is told to: a real one cannot be. */
 class FakeCluster implements PodStore, PodApi {
@@ -89,19 +88,9 @@ async function withController(
 ): Promise<void> {
   const cluster = new FakeCluster();
   await using runtime = new ProgramRuntime({
-    run: ({ signal }) =>
-      new Promise((resolve) =>
-        signal.addEventListener("abort", () => resolve(0))
-      ),
+    run: untilStopped,
   });
-  const engine = new PodEngine({
-    runtime,
-    runtimeName: "test",
-    objects: new FileObjects({ configMaps: [], secrets: [] }),
-    events: { record() {} },
-    node: () => ({ ips: ["192.0.2.1"], allocatable: {} }),
-    refusals: () => [],
-  });
+  const engine = testEngine(runtime);
   const local = new LocalPods();
   await using group = new TaskGroup(new AbortController().signal);
   group.spawn((signal) => engine.run({ signal }));

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { TaskGroup } from "../async/task_group.ts";
 import type { Pod, PodStatus } from "../k8s/types.ts";
-import { PodEngine } from "./engine.ts";
-import { FileObjects } from "./file_objects.ts";
+import type { PodEngine } from "./engine.ts";
 import { LinkedRuntime } from "./test_link.ts";
+import { testEngine } from "./test_engine.ts";
 
 const busy: Pod = {
   metadata: { uid: "u1", namespace: "default", name: "busy" },
@@ -19,13 +19,8 @@ class Stage {
   constructor(runtime: LinkedRuntime, { events = [] as string[] } = {}) {
     this.runtime = runtime;
     this.events = events;
-    this.engine = new PodEngine({
-      runtime,
-      runtimeName: "test",
-      objects: new FileObjects({ configMaps: [], secrets: [] }),
+    this.engine = testEngine(runtime, {
       events: { record: (_, { reason }) => void this.events.push(reason) },
-      node: () => ({ ips: ["192.0.2.1"], allocatable: {} }),
-      refusals: () => [],
     });
   }
 

@@ -4,9 +4,8 @@ import type { Pod, PodStatus, Volume } from "../k8s/types.ts";
 import type { ImageVolume } from "../providers/container_spec.ts";
 import { RuntimeError } from "../providers/errors.ts";
 import { ProgramRuntime } from "../providers/program_runtime.ts";
-import { PodEngine } from "./engine.ts";
-import { FileObjects } from "./file_objects.ts";
 import { imageVolumeRefusals, wantedImage } from "./image_volume.ts";
+import { testEngine, untilStopped } from "./test_engine.ts";
 
 function volume(name: string, image: object): Volume {
   return { name, image } as Volume;
@@ -73,21 +72,13 @@ Deno.test("PodEngine pulls the images that a container mounts before its own, an
   };
   const events: string[] = [];
   await using runtime = new MountingRuntime({
-    run: ({ signal }) =>
-      new Promise((resolve) =>
-        signal.addEventListener("abort", () => resolve(0))
-      ),
+    run: untilStopped,
   });
-  const engine = new PodEngine({
-    runtime,
-    runtimeName: "test",
-    objects: new FileObjects({ configMaps: [], secrets: [] }),
+  const engine = testEngine(runtime, {
     events: {
       record: ({ fieldPath = "pod" }, { reason, message }) =>
         void events.push(`${fieldPath} ${reason}: ${message}`),
     },
-    node: () => ({ ips: ["192.0.2.1"], allocatable: {} }),
-    refusals: () => [],
   });
   const signal = AbortSignal.timeout(10_000);
   await using group = new TaskGroup(new AbortController().signal);

@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { TaskGroup } from "../async/task_group.ts";
 import type { Pod } from "../k8s/types.ts";
 import { ProgramRuntime } from "../providers/program_runtime.ts";
-import { PodEngine } from "./engine.ts";
-import { FileObjects } from "./file_objects.ts";
 import { fieldsIgnored, fieldsRefused } from "./pod_fields.ts";
+import { testEngine, untilStopped } from "./test_engine.ts";
 
 const container = { name: "app", image: "x:1" };
 
@@ -57,21 +56,13 @@ Deno.test("PodEngine warns once of each field that it ignores, and runs the pod"
   };
   const warnings: string[] = [];
   await using runtime = new ProgramRuntime({
-    run: ({ signal }) =>
-      new Promise((resolve) =>
-        signal.addEventListener("abort", () => resolve(0))
-      ),
+    run: untilStopped,
   });
-  const engine = new PodEngine({
-    runtime,
-    runtimeName: "test",
-    objects: new FileObjects({ configMaps: [], secrets: [] }),
+  const engine = testEngine(runtime, {
     events: {
       record: (_, { reason, message }) =>
         void (reason === "IgnoredField" && warnings.push(message)),
     },
-    node: () => ({ ips: ["192.0.2.1"], allocatable: {} }),
-    refusals: () => [],
     ignored: () => [{ field: "spec.hostname", message: "there is none" }],
   });
   const signal = AbortSignal.timeout(10_000);

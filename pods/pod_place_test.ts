@@ -3,11 +3,11 @@ import { TaskGroup } from "../async/task_group.ts";
 import type { Container, Pod, PodStatus } from "../k8s/types.ts";
 import type { ContainerResources } from "../providers/container_spec.ts";
 import type { ContainerRef } from "../providers/runtime.ts";
-import { PodEngine } from "./engine.ts";
+import type { PodEngine } from "./engine.ts";
 import type { NodeView } from "./field_ref.ts";
-import { FileObjects } from "./file_objects.ts";
 import type { Resources } from "./pod_resources.ts";
 import { LinkedRuntime } from "./test_link.ts";
+import { testEngine } from "./test_engine.ts";
 
 /** Programs whose limits can be changed while they run. */
 class ElasticRuntime extends LinkedRuntime {
@@ -38,16 +38,12 @@ class Stage {
   };
 
   constructor(runtime: LinkedRuntime) {
-    this.engine = new PodEngine({
-      runtime,
-      runtimeName: "test",
-      objects: new FileObjects({ configMaps: [], secrets: [] }),
+    this.engine = testEngine(runtime, {
       events: {
         record: ({ name }, { type, reason }) =>
           void this.events.push(`${name} ${type} ${reason}`),
       },
       node: () => this.node,
-      refusals: () => [],
       admission: [({ metadata }) => {
         this.checks++;
         return metadata?.name === "unwelcome"

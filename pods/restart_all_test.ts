@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { TaskGroup } from "../async/task_group.ts";
 import type { Container, Pod } from "../k8s/types.ts";
-import { PodEngine } from "./engine.ts";
-import { FileObjects } from "./file_objects.ts";
 import { LinkedRuntime } from "./test_link.ts";
+import { testEngine } from "./test_engine.ts";
 
 const restartPolicyRules = [{
   action: "RestartAllContainers",
@@ -38,14 +37,7 @@ Deno.test("PodEngine starts all containers anew, those too that started after th
       );
     },
   });
-  const engine = new PodEngine({
-    runtime,
-    runtimeName: "test",
-    objects: new FileObjects({ configMaps: [], secrets: [] }),
-    events: { record: () => {} },
-    node: () => ({ ips: ["192.0.2.1"], allocatable: {} }),
-    refusals: () => [],
-  });
+  const engine = testEngine(runtime);
   await using group = new TaskGroup(new AbortController().signal);
   group.spawn((signal) => engine.run({ signal }));
   await engine.createPod(pod, { signal });
