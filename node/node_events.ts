@@ -41,7 +41,7 @@ export class NodeEvents {
 }
 
 /** What the kubelet says of a node whose status has changed. */
-export function statusEvents(
+function statusEvents(
   before: Node | undefined,
   after: Node,
 ): readonly EventText[] {

@@ -173,10 +173,7 @@ Deno.test("PodEngine ends a pod at once that waits for what it cannot have", asy
 Deno.test("PodEngine ends a pod that nobody told it of once the runtime can be reached", async () => {
   await withEngine(async ({ runtime, signal, ...stage }) => {
     await stage.engine.createPod(busy, { signal });
-    while (!runtime.calls.includes("start app#0")) {
-      signal.throwIfAborted();
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
+    await called(runtime, "start app#0", { signal });
     const next = new Stage(runtime);
     await using group = new TaskGroup(new AbortController().signal);
     group.spawn((signal) => next.engine.run({ signal }));
@@ -204,10 +201,7 @@ Deno.test("PodEngine ends a pod whose deletion began before a restart as any oth
       },
     };
     await stage.engine.createPod(pod, { signal });
-    while (!runtime.calls.includes("start app#0")) {
-      signal.throwIfAborted();
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
+    await called(runtime, "start app#0", { signal });
     const next = new Stage(runtime);
     await using group = new TaskGroup(new AbortController().signal);
     group.spawn((signal) => next.engine.run({ signal }));
@@ -274,3 +268,15 @@ Deno.test("PodEngine fails a pod that never restarts when its sandbox has stoppe
     assert.equal(runtime.calls.filter((c) => c === "createSandbox").length, 1);
   }, { stubborn: true });
 });
+
+/** Resolves once the runtime was called so. */
+async function called(
+  runtime: LinkedRuntime,
+  call: string,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<void> {
+  while (!runtime.calls.includes(call)) {
+    signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}

@@ -79,7 +79,7 @@ function urgency({ signal }: EvictionThreshold): number {
 }
 
 /** The condition that a shortage means. */
-export const pressureOf: Readonly<Record<EvictionSignal, NodePressure>> = {
+const pressureOf: Readonly<Record<EvictionSignal, NodePressure>> = {
   "memory.available": "MemoryPressure",
   "nodefs.available": "DiskPressure",
   "nodefs.inodesFree": "DiskPressure",

@@ -14,7 +14,7 @@ import {
 const firstRecords: readonly (number | undefined)[] = [21, 22];
 
 /** A server that was spoken TLS to answers something else; its message is the one of Go. */
-export class NoTlsError extends Error {
+class NoTlsError extends Error {
   override readonly name = "NoTlsError";
 }
 

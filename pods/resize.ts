@@ -121,7 +121,7 @@ export function resizeSteps(
 }
 
 /** Whether two containers have the same CPU and memory. */
-export function sameResources(
+function sameResources(
   a: Resources = {},
   b: Resources = {},
 ): boolean {

@@ -65,7 +65,7 @@ export function sandboxSpec(
 }
 
 /** The pod's host name: `spec.hostname` or the pod's name, cut to what a host name may have. */
-export function podHostname({ spec, metadata }: Pod): string {
+function podHostname({ spec, metadata }: Pod): string {
   return cutHostname(spec?.hostname || metadata?.name || "");
 }
 

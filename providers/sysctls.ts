@@ -5,7 +5,7 @@ export type SysctlNamespace = "ipc" | "net";
  * Which namespace a kernel parameter belongs to that is safe for the other pods of a host: those
  * that the kubelet allows unless told otherwise (`pkg/kubelet/sysctl/safe_sysctls.go`).
  */
-export const safeSysctls: ReadonlyMap<string, SysctlNamespace> = new Map([
+const safeSysctls: ReadonlyMap<string, SysctlNamespace> = new Map([
   ["kernel.shm_rmid_forced", "ipc"],
   ["net.ipv4.ip_local_port_range", "net"],
   ["net.ipv4.tcp_syncookies", "net"],

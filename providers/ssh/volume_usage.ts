@@ -94,7 +94,7 @@ export class HostVolumeUsage implements AsyncDisposable {
 }
 
 /** Reads what the script printed `at` some time; volumes that are gone are left out. */
-export function parseUsage(
+function parseUsage(
   text: string,
   volumes: readonly PlacedVolume[],
   at: Date,

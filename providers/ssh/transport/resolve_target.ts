@@ -113,7 +113,7 @@ async function resolveJump(
 }
 
 /** Files with host keys: the one that was named, else those of ssh. */
-export function knownHostsFiles(
+function knownHostsFiles(
   { knownHostsFile }: Pick<TargetSettings, "knownHostsFile">,
   { userKnownHostsFiles }: Pick<SshSettings, "userKnownHostsFiles">,
   home: string,
