@@ -56,13 +56,13 @@ type SshProviders = Awaited<ReturnType<typeof sshProviders>>;
 async function createProvider(
   { name, provider, maxPods, wasm: { allowLocalModules }, ssh, ...node }:
     ProviderConfig,
-  { stateDir }: ProviderContext,
+  { stateDir, env }: ProviderContext,
   sshProviders: SshProviders | undefined,
 ): Promise<Provider & { readonly runtime: ContainerRuntime }> {
   const limit = maxPods === undefined ? {} : { maxPods };
   if (provider !== "ssh") {
     return await createLocalProvider(provider, {
-      ...{ stateDir, allowLocalModules },
+      ...{ stateDir, env, allowLocalModules },
       ...limit,
     });
   }
@@ -79,9 +79,10 @@ async function createProvider(
 /** Makes a provider that runs containers on this machine, by its name. */
 export async function createLocalProvider(
   name: LocalProviderName,
-  { stateDir, allowLocalModules, ...limit }: {
+  { stateDir, env, allowLocalModules, ...limit }: {
     /** An absolute path. */
     readonly stateDir: string;
+    readonly env: Environment;
     /** Directories below which `file:` images may lie. */
     readonly allowLocalModules: readonly string[];
     readonly maxPods?: number;
@@ -94,7 +95,7 @@ export async function createLocalProvider(
     }
     case "wasm": {
       const wasm = await import("./providers/wasm/provider.ts");
-      const options = { stateDir, allowLocalModules, version, ...limit };
+      const options = { stateDir, env, allowLocalModules, version, ...limit };
       return await wasm.createWasmProvider(options);
     }
   }

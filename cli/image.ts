@@ -9,17 +9,19 @@ import { print } from "./output.ts";
 const examples = `
 Examples:
   farlet image load example.com/hello:1.0 hello.wasm
+  farlet image pull ghcr.io/example/hello:1.0
   farlet image list
-  farlet image remove example.com/hello:1.0`;
+  farlet image remove example.com/hello:1.0
+  farlet image prune`;
 
 interface StateOptions {
   readonly stateDir?: string;
 }
 
-/** `farlet image load|list|remove`: the modules that pods of this machine may name as images. */
-export function imageCommand({ env }: CliContext): Command {
+/** `farlet image load|pull|list|remove|prune`: the images of the WASI pods of this machine. */
+export function imageCommand({ env, signal }: CliContext): Command {
   const image = new Command("image")
-    .description("Manage the WASI modules that pods may name as images")
+    .description("Manage the images of WASI pods")
     .helpCommand(false)
     .addHelpText("after", examples);
   image.command("load")
@@ -32,18 +34,48 @@ export function imageCommand({ env }: CliContext): Command {
       const stored = await usingName(() => store.load(name, file));
       print(`${described(stored)}\n`);
     });
+  image.command("pull")
+    .description("Fetch an image from its registry into the store")
+    .argument("<name>", "the image, such as ghcr.io/example/hello:1.0")
+    .action(async (name: string, options: StateOptions) => {
+      const store = await openStore(options, env);
+      const { pullImage } = await import("../providers/wasm/image_puller.ts");
+      await usingName(() => pullImage(name, { store, env, signal }));
+      const stored = await store.stored(name);
+      if (stored !== undefined) print(`${described(stored)}\n`);
+    });
   image.command("list")
-    .description("List the modules in the store")
+    .alias("ls")
+    .description("List the images in the store")
     .action(async (options: StateOptions) => {
       const stored = await (await openStore(options, env)).list();
-      print(stored.map((module) => `${described(module)}\n`).join(""));
+      print(shown(stored).map((each) => `${described(each)}\n`).join(""));
+    });
+  image.command("prune")
+    .description("Remove images from registries that no container has")
+    .action(async (options: StateOptions) => {
+      const { ImageUses } = await import("../providers/wasm/image_uses.ts");
+      const { pruneImages } = await import(
+        "../providers/wasm/prune_images.ts"
+      );
+      const uses = new ImageUses(await stateDirOf(options, env));
+      const store = await openStore(options, env);
+      const { images, bytes } = await pruneImages(store, uses);
+      print(images.map((name) => `${name}\n`).join(""));
+      print(`${(bytes / 1000).toFixed(0)} kB freed\n`);
     });
   image.command("remove")
+    .alias("rm")
     .description("Remove a name from the store")
     .argument("<name>", "as `image list` shows it")
     .action(async (name: string, options: StateOptions) => {
       const store = await openStore(options, env);
-      if (await usingName(() => store.remove(name))) return;
+      const { ImageUses } = await import("../providers/wasm/image_uses.ts");
+      const used = await new ImageUses(await stateDirOf(options, env)).used();
+      if (await usingName(() => store.remove(name, used))) {
+        await store.sweep(used);
+        return;
+      }
       throw new ConfigError(
         `Cannot remove "${name}": it is not in the store; see \`farlet image list\``,
       );
@@ -58,20 +90,38 @@ export function imageCommand({ env }: CliContext): Command {
 
 /** What the user gives is read and looked at before anything is stored. */
 async function refuseUnusable(file: string): Promise<void> {
-  const { checkModule } = await import("../providers/wasm/module_check.ts");
+  const { checkProgram } = await import("../providers/wasm/program_check.ts");
   const { readBytes } = await import("../async/yaml_file.ts");
-  const check = checkModule(await readBytes(file));
-  if (check.kind === "ok") return;
+  const check = checkProgram(await readBytes(file));
+  if (check.kind !== "invalid") return;
   throw new ConfigError(`Cannot use "${file}": ${check.message}`);
 }
 
-async function openStore({ stateDir }: StateOptions, env: Environment) {
-  const { stateDirFrom } = await import("../config.ts");
+async function openStore(options: StateOptions, env: Environment) {
   const { ModuleStore } = await import("../providers/wasm/modules.ts");
   return new ModuleStore({
-    stateDir: stateDir === undefined ? stateDirFrom(env) : resolve(stateDir),
+    stateDir: await stateDirOf(options, env),
     allowLocalModules: [],
   });
+}
+
+async function stateDirOf(
+  { stateDir }: StateOptions,
+  env: Environment,
+): Promise<string> {
+  const { stateDirFrom } = await import("../config.ts");
+  return stateDir === undefined ? stateDirFrom(env) : resolve(stateDir);
+}
+
+/** A name by digest counts where the image has no other. */
+function shown(stored: readonly StoredModule[]): readonly StoredModule[] {
+  const tagged = new Set(
+    stored.filter(({ name }) => !name.includes("@"))
+      .map(({ pulled }) => pulled?.imageId),
+  );
+  return stored.filter(({ name, pulled }) =>
+    !name.includes("@") || !tagged.has(pulled?.imageId)
+  );
 }
 
 /** A name that no image can have is the user's mistake. */

@@ -62,6 +62,7 @@ export function runCommand({ env, signal, exitWith }: CliContext): Command {
         createProvider: (directories) =>
           createLocalProvider(flags.provider, {
             stateDir: state.path,
+            env,
             allowLocalModules: [...allowed, ...directories].map((dir) =>
               resolve(dir)
             ),

@@ -10,6 +10,10 @@ export async function createScratchState(
   const path = await Deno.makeTempDir({ prefix: "farlet-run-" });
   const remove = () => Deno.remove(path, { recursive: true });
   try {
+    await Deno.mkdir(join(stateDir, "modules"), {
+      recursive: true,
+      mode: 0o700,
+    });
     await Deno.symlink(join(stateDir, "modules"), join(path, "modules"), {
       type: "dir",
     });

@@ -58,6 +58,7 @@ export async function containerSpec(
     env,
     ...optional("workingDir", spec.workingDir),
     mounts: resolveMounts(spec, pod, env),
+    ...optional("containerPorts", tcpPorts(spec)),
     stdin: spec.stdin ?? false,
     stdinOnce: spec.stdinOnce ?? false,
     tty: spec.tty ?? false,
@@ -68,6 +69,15 @@ export async function containerSpec(
     terminationMessagePath: spec.terminationMessagePath ??
       "/dev/termination-log",
   };
+}
+
+function tcpPorts(
+  { ports = [] }: DesiredContainer["spec"],
+): readonly number[] | undefined {
+  const tcp = ports.filter(({ protocol = "TCP" }) => protocol === "TCP");
+  return tcp.length === 0
+    ? undefined
+    : tcp.map(({ containerPort }) => containerPort);
 }
 
 function expanded(

@@ -12,7 +12,7 @@ import {
   readEnvFiles,
   type ReadVolumeFile,
 } from "./file_key_ref.ts";
-import { decodeText } from "./object_content.ts";
+import { decodeText } from "../k8s/object_content.ts";
 import {
   objectNotFound,
   type ObjectSource,

@@ -10,7 +10,7 @@ import {
 } from "../k8s/types.ts";
 import { RuntimeError } from "../providers/errors.ts";
 import type { PodIdentity } from "../providers/runtime.ts";
-import { decodeBase64, encodeBase64 } from "./object_content.ts";
+import { decodeBase64, encodeBase64 } from "../k8s/object_content.ts";
 import type {
   ObjectSource,
   ServiceAccountToken,

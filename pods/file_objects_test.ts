@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FileObjects } from "./file_objects.ts";
-import { decodeText } from "./object_content.ts";
+import { decodeText } from "../k8s/object_content.ts";
 
 const pod = { uid: "u", namespace: "default", name: "web" };
 

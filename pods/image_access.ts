@@ -1,4 +1,4 @@
-import { repositoryOf } from "./registry_keyring.ts";
+import { repositoryOf } from "../providers/registry_keyring.ts";
 
 /** A Secret that opened an image's registry, or may have. */
 export interface PullSecret {

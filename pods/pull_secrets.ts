@@ -9,7 +9,7 @@ import {
   credentialsFor,
   type KeyringEntry,
   readPullSecret,
-} from "./registry_keyring.ts";
+} from "../providers/registry_keyring.ts";
 
 /** What a Secret opens a registry with. */
 export interface SecretCredentials {

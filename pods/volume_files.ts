@@ -1,7 +1,7 @@
 import type { ConfigMap, Pod, Secret, Volume } from "../k8s/types.ts";
 import type { VolumeFile } from "../providers/container_spec.ts";
 import { type DownwardView, fieldValue, resourceValue } from "./field_ref.ts";
-import { decodeBase64 } from "./object_content.ts";
+import { decodeBase64 } from "../k8s/object_content.ts";
 
 type ConfigMapSource = NonNullable<Volume["configMap"]>;
 type DownwardSource = NonNullable<Volume["downwardAPI"]>;

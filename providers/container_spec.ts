@@ -158,6 +158,8 @@ export interface ContainerSpec extends ContainerResources {
   readonly env: Readonly<Record<string, string>>;
   readonly workingDir?: string;
   readonly mounts: readonly VolumeMount[];
+  /** The TCP ports that the container says it listens on; none unless given. */
+  readonly containerPorts?: readonly number[];
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
   readonly tty: boolean;

@@ -22,7 +22,15 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "k8s": ["async/"],
   "providers": ["k8s/", "async/"],
   "providers/memory": ["providers/*", "k8s/", "async/"],
-  "providers/wasm": ["providers/*", "k8s/", "async/"],
+  "providers/wasm": [
+    "providers/wasm/registry/",
+    "providers/wasm/p2/",
+    "providers/*",
+    "k8s/",
+    "async/",
+  ],
+  "providers/wasm/p2": ["providers/wasm/*", "providers/*", "async/"],
+  "providers/wasm/registry": ["providers/*", "async/"],
   "providers/ssh": [
     "providers/ssh/transport/",
     "providers/ssh/engine/",
@@ -50,10 +58,12 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 
 /** Who may import a package: one file or folder, or the exceptions that are listed with a reason. */
 const packages: Readonly<Record<string, readonly string[]>> = {
+  "@bytecodealliance/jco-transpile": ["providers/wasm/p2/bindgen_files.ts"],
   "@kubernetes/client-node": ["k8s/"],
   "@logtape/logtape": ["async/log.ts"],
   "@peculiar/x509": ["kubelet/"],
   "commander": ["cli/"],
+  "fzstd": ["providers/wasm/registry/zstd.ts"],
   "hono": ["kubelet/"],
   "kubernetes-types": ["k8s/types.ts"],
   "reflect-metadata": ["kubelet/"],
@@ -70,6 +80,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     "manifests.ts",
     "kubelet/",
     "providers/ssh/",
+    "providers/wasm/registry/",
   ],
 };
 
@@ -223,7 +234,7 @@ async function readModules(): Promise<readonly Module[]> {
     const path = relative(root, file);
     const text = await Deno.readTextFile(file);
     const specifiers = text.matchAll(
-      /(?:\bfrom|^import|\bimport\() ?"([^"]+)"/gm,
+      /(?:\bfrom|^import|\bimport\(|\bimport\.meta\.resolve\()\s*"([^"]+)"/gm,
     );
     const imports = [...specifiers].map(([, target = ""]) =>
       target.startsWith(".") ? join(dirname(path), target) : target

@@ -184,6 +184,8 @@ Deno.test("farlet --help of every command has an example", async () => {
     ["serve"],
     ["image"],
     ["image", "load"],
+    ["image", "pull"],
+    ["image", "prune"],
     ["image", "list"],
     ["image", "remove"],
     ["print"],

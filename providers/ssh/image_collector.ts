@@ -1,9 +1,13 @@
 import type { AbortOptions } from "../../async/abort.ts";
 import { getLogger } from "../../async/log.ts";
+import {
+  type DiskUsage,
+  imageGarbage,
+  type ImageUse,
+} from "../image_garbage.ts";
 import type { ImageSummary } from "./engine/api_types.ts";
 import type { EngineClient } from "./engine/engine_client.ts";
 import { EngineError } from "./engine/engine_error.ts";
-import { type DiskUsage, imageGarbage, type ImageUse } from "./garbage.ts";
 import type { Host } from "./host.ts";
 import { runScript } from "./host_script.ts";
 import type { Inventory } from "./inventory.ts";

@@ -35,7 +35,7 @@ import type { EngineClient } from "./engine/engine_client.ts";
 import { followEngine } from "./engine_events.ts";
 import { ExitReader } from "./exit_details.ts";
 import type { Host } from "./host.ts";
-import { parseImageName } from "./engine/image_name.ts";
+import { parseImageName } from "../image_name.ts";
 import { findImage, pullImage } from "./engine/images.ts";
 import { Inventory } from "./inventory.ts";
 import { ImageAccessFile } from "./image_access.ts";

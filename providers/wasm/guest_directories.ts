@@ -1,4 +1,3 @@
-import { type ConfinedPath, resolveConfined } from "./confined_path.ts";
 import type { OpenDirectory } from "./descriptors.ts";
 import { errno, fail } from "./errno.ts";
 import type { HostFiles } from "./host_files.ts";
@@ -17,21 +16,7 @@ export function guestDirectories({ descriptors, files }: WasiHost) {
     return files === undefined ? fail(errno.badf) : { ...found, files };
   }
 
-  /** Fails with `EROFS` for a directory that is read-only. */
-  function writableDirectory(fd: number): GuestDirectory {
-    const found = directory(fd);
-    return found.readOnly ? fail(errno.rofs) : found;
-  }
-
-  function find(
-    { files, handle }: GuestDirectory,
-    path: string,
-    follow = false,
-  ): ConfinedPath {
-    return resolveConfined(files, handle, { path, follow });
-  }
-
-  return { directory, writableDirectory, find };
+  return { directory };
 }
 
 /** Whether WASI's `lookupflags` ask to follow a link in the last part of a path. */

@@ -14,6 +14,10 @@ export interface Preopen {
 export interface GuestSpec {
   /** Path of the `.wasm` file. */
   readonly module: string;
+  /** The directory with what a component was made into; absent for a module. */
+  readonly component?: string;
+  /** Where a component that answers HTTP requests listens; absent for all others. */
+  readonly listen?: { readonly hostname: string; readonly port: number };
   /** The guest's arguments, with its own name first. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;

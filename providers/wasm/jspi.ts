@@ -8,7 +8,7 @@ export function suspending(
 /** Calls a guest's function whose imports may suspend it; resolves what it returns. */
 export function promising(
   exported: WebAssembly.ExportValue | undefined,
-): () => Promise<unknown> {
+): (...args: readonly unknown[]) => Promise<unknown> {
   if (typeof exported !== "function") {
     throw new TypeError("Cannot call what is no function");
   }
@@ -25,5 +25,5 @@ const integration = WebAssembly as unknown as {
   ) => WebAssembly.ImportValue;
   readonly promising: (
     exported: WebAssembly.ExportValue,
-  ) => () => Promise<unknown>;
+  ) => (...args: readonly unknown[]) => Promise<unknown>;
 };

@@ -232,6 +232,22 @@ function newSection(
   };
 }
 
+/**
+ * Bounds what other modules, which import the memories of this one, can make of each of them.
+ * Memories that begin with more than the limit keep their size.
+ */
+export function capGrowth(
+  bytes: Uint8Array<ArrayBuffer>,
+  limitBytes: number,
+): Uint8Array<ArrayBuffer> {
+  const sections = readSections(bytes);
+  const memories = readMemories(bytes, sections);
+  const limitPages = Math.floor(limitBytes / pageBytes);
+  const pages = memories.reduce((sum, memory) => sum + memory.min, 0);
+  const module = { bytes, sections, memories, limitPages };
+  return capMemories(module, Math.max(0, limitPages - pages));
+}
+
 /** Lets every memory have its minimum and the spare pages at most. */
 function capMemories(
   { bytes, sections, memories }: Module,

@@ -1,33 +1,40 @@
 import { basename, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { RuntimeError } from "../errors.ts";
+import { type ImageName, parseImageName } from "../image_name.ts";
+import { ContentStore } from "./content_store.ts";
+import type { LocatedModule } from "./located_module.ts";
 import { list, readRecord, remove, writeRecord } from "./records.ts";
+import type { ImageConfig } from "./registry/manifest.ts";
 
-/** A module as the store has it. */
+/** A module, or an image with one among its files, as the store has it. */
 export interface StoredModule {
   /** The name with its tag: `hello:latest`. */
   readonly name: string;
-  /** `sha256:…` of the content. */
+  /** `sha256:…` of the module; of the manifest for an image of files. */
   readonly digest: string;
   readonly sizeBytes: number;
+  /** Absent for what was loaded from a file. */
+  readonly pulled?: PulledFrom;
 }
 
-/** Where to find the bytes of a module. */
-export interface LocatedModule {
-  readonly path: string;
+/** What is known of an image that came from a registry. */
+export interface PulledFrom {
+  /** Its name by digest, whole. */
   readonly imageId: string;
-  readonly sizeBytes: number;
-  /** What a guest sees as its own name: the module's base name, without a tag. */
-  readonly programName: string;
+  /** ISO 8601. */
+  readonly at: string;
+  /** Present for an image of files; its digest is then the manifest's. */
+  readonly config?: ImageConfig;
 }
 
 /**
  * The modules that containers may name as their image: `file://` URLs below the allowed
- * directories, and names in the module store, which other processes may change at any time.
+ * directories, and names in the image store, which other processes may change at any time.
  */
 export class ModuleStore {
+  readonly content: ContentStore;
   readonly #namesDir: string;
-  readonly #blobsDir: string;
   readonly #allowed: readonly string[];
   readonly #digests = new Map<string, { stamp: string; digest: string }>();
 
@@ -38,42 +45,73 @@ export class ModuleStore {
       readonly allowLocalModules: readonly string[];
     },
   ) {
-    this.#namesDir = join(stateDir, "modules", "names");
-    this.#blobsDir = join(stateDir, "modules", "sha256");
+    const root = join(stateDir, "modules");
+    this.#namesDir = join(root, "names");
+    this.content = new ContentStore(root);
     this.#allowed = allowLocalModules;
   }
 
   /** The module that `image` names; undefined when it is not here. */
   async find(image: string): Promise<LocatedModule | undefined> {
-    if (/^file:/i.test(image)) return await this.#findLocal(image);
-    const name = moduleName(image);
-    const stored = await readRecord<StoredModule>(
-      await this.#nameFile(name),
-    );
+    if (isFileUrl(image)) return await this.#findLocal(image);
+    const name = parseImageName(image);
+    const stored = await this.stored(image);
     if (stored === undefined) return undefined;
-    const path = this.#blobFile(stored.digest);
-    if (await realPath(path) === undefined) return undefined;
-    return {
-      path,
-      imageId: stored.digest,
-      sizeBytes: stored.sizeBytes,
-      programName: programName(name),
+    const { digest, sizeBytes, pulled } = stored;
+    const located = {
+      imageId: pulled?.imageId ?? digest,
+      sizeBytes,
+      programName: basename(name.repository),
     };
+    const config = pulled?.config;
+    const path = config === undefined
+      ? this.content.modulePath(digest)
+      : this.content.filesPath(digest);
+    if (await realPath(path) === undefined) return undefined;
+    return config === undefined
+      ? { kind: "module", path, ...located }
+      : { kind: "files", root: path, config, ...located };
+  }
+
+  /** What the store knows of a name; undefined where it does not have it. */
+  async stored(image: string): Promise<StoredModule | undefined> {
+    const name = familiarName(parseImageName(image));
+    return await readRecord<StoredModule>(await this.#nameFile(name)) ??
+      // As farlet 0.1 wrote names before it pulled images.
+      await readRecord<StoredModule>(
+        await this.#nameFile(
+          /[:@][^/]*$/.test(image) ? image : `${image}:latest`,
+        ),
+      );
   }
 
   /** Puts the content of `file` into the store under `image`, which may name another one so far. */
   async load(image: string, file: string): Promise<StoredModule> {
-    const name = moduleName(image);
+    const name = parseImageName(image);
+    if (name.digest !== undefined) {
+      throw new RuntimeError(
+        "InvalidImageName",
+        `Cannot load "${image}": only a registry gives names with a digest`,
+      );
+    }
     const bytes = await Deno.readFile(file);
     const digest = await sha256(bytes);
+    await this.content.addModule(
+      digest,
+      (temporary) => Deno.writeFile(temporary, bytes),
+    );
+    return await this.put(name, { digest, sizeBytes: bytes.length });
+  }
+
+  /** Gives content that is in the store a name. */
+  async put(
+    name: ImageName,
+    stored: Omit<StoredModule, "name">,
+  ): Promise<StoredModule> {
+    const named = { name: familiarName(name), ...stored };
     await Deno.mkdir(this.#namesDir, { recursive: true, mode: 0o700 });
-    await Deno.mkdir(this.#blobsDir, { recursive: true, mode: 0o700 });
-    const temporary = await Deno.makeTempFile({ dir: this.#blobsDir });
-    await Deno.writeFile(temporary, bytes);
-    await Deno.rename(temporary, this.#blobFile(digest));
-    const stored = { name, digest, sizeBytes: bytes.length };
-    await writeRecord(await this.#nameFile(name), stored);
-    return stored;
+    await writeRecord(await this.#nameFile(named.name), named);
+    return named;
   }
 
   /** All names in the store, sorted. */
@@ -87,17 +125,44 @@ export class ModuleStore {
     return modules.toSorted((a, b) => a.name < b.name ? -1 : 1);
   }
 
-  /** Removes a name, and its content once no other name has it; false when there is no such name. */
-  async remove(image: string): Promise<boolean> {
-    const file = await this.#nameFile(moduleName(image));
-    const stored = await readRecord<StoredModule>(file);
+  /**
+   * Removes a name; false when there is no such name. Of an image that was pulled, its name by
+   * digest goes with the last of its tags, unless it is among those that are used. Content that no
+   * name has is left to a sweep.
+   */
+  async remove(
+    image: string,
+    usedImages: ReadonlySet<string> = new Set(),
+  ): Promise<boolean> {
+    const stored = await this.stored(image);
     if (stored === undefined) return false;
-    await remove(file);
-    const others = await this.list();
-    if (!others.some(({ digest }) => digest === stored.digest)) {
-      await remove(this.#blobFile(stored.digest));
+    await this.#forget(stored.name);
+    const imageId = stored.pulled?.imageId;
+    if (imageId === undefined || usedImages.has(imageId)) return true;
+    const others = (await this.list())
+      .filter(({ pulled }) => pulled?.imageId === imageId);
+    if (others.length === 1 && others[0]?.name.includes("@")) {
+      await this.#forget(others[0].name);
     }
     return true;
+  }
+
+  /** Removes an image by what pods know it by, with all of its names. */
+  async removeImage(imageId: string): Promise<void> {
+    for (const { name, pulled } of await this.list()) {
+      if (pulled?.imageId === imageId) await this.#forget(name);
+    }
+  }
+
+  /** Removes content that no name has, unless it is that of a used image; returns its bytes. */
+  async sweep(usedImages: ReadonlySet<string>): Promise<number> {
+    const named = (await this.list()).map(({ digest }) => digest);
+    // A module that was loaded is known by the digest of its content.
+    return await this.content.sweep(new Set([...named, ...usedImages]));
+  }
+
+  async #forget(name: string): Promise<void> {
+    await remove(await this.#nameFile(name));
   }
 
   async #findLocal(image: string): Promise<LocatedModule | undefined> {
@@ -121,6 +186,7 @@ export class ModuleStore {
       : await sha256(await Deno.readFile(path));
     this.#digests.set(path, { stamp, digest });
     return {
+      kind: "module",
       path,
       imageId: digest,
       sizeBytes: size,
@@ -130,46 +196,26 @@ export class ModuleStore {
 
   /** Hashed, as some file systems do not tell upper case from lower case. */
   async #nameFile(name: string): Promise<string> {
-    const digest = await sha256(new TextEncoder().encode(name));
-    return join(this.#namesDir, `${digest.slice("sha256:".length)}.json`);
+    return join(this.#namesDir, `${await sha256Hex(name)}.json`);
   }
+}
 
-  #blobFile(digest: string): string {
-    return join(this.#blobsDir, `${digest.slice("sha256:".length)}.wasm`);
-  }
+/** Whether an image is named by where its file is. */
+export function isFileUrl(image: string): boolean {
+  return /^file:/i.test(image);
 }
 
 /** Why a module that is not here cannot be had. */
-export function notPulled(image: string): RuntimeError {
-  const message = /^file:/i.test(image)
+export function notPresent(image: string): RuntimeError {
+  const message = isFileUrl(image)
     ? `Cannot use image "${image}": there is no such file`
-    : `image "${image}" is not in the module store: pulling from a registry is not supported yet; use "farlet image load ${image} FILE"`;
+    : `Cannot use image "${image}": it is no longer in the image store`;
   return new RuntimeError("ErrImagePull", message);
 }
 
-const host = String
-  .raw`(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?/)?`;
-const part = String.raw`[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*`;
-const reference = String
-  .raw`^(${host}${part}(?:/${part})*)(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$`;
-
-/** The name as the store keeps it, with a tag; throws a `RuntimeError` for what is no image name. */
-function moduleName(image: string): string {
-  const match = image.length > 200 ? null : new RegExp(reference).exec(image);
-  if (match === null) {
-    throw new RuntimeError(
-      "InvalidImageName",
-      `Cannot use image "${image}": it is neither an image name nor a file:// URL`,
-    );
-  }
-  const [, name, tag, digest] = match;
-  return `${name}${tag ?? (digest === undefined ? ":latest" : "")}${
-    digest ?? ""
-  }`;
-}
-
-function programName(name: string): string {
-  return basename(name).replace(/[:@].*$/, "");
+/** The name as people write it, with its tag or digest: `hello:latest`. */
+export function familiarName({ full }: ImageName): string {
+  return full.replace(/^docker\.io\/(?:library\/)?/, "");
 }
 
 function filePath(image: string): string {
@@ -198,7 +244,14 @@ async function realPath(path: string): Promise<string | undefined> {
   }
 }
 
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+/** The SHA-256 of a text, in hex digits. */
+export async function sha256Hex(text: string): Promise<string> {
+  const digest = await sha256(new TextEncoder().encode(text));
+  return digest.slice("sha256:".length);
+}
+
+/** The SHA-256 of bytes, as `sha256:…`. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return `sha256:${digest.toHex()}`;
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { RuntimeError } from "../errors.ts";
-import { ModuleStore, notPulled } from "./modules.ts";
+import { parseImageName } from "../image_name.ts";
+import { ModuleStore, notPresent } from "./modules.ts";
 
 async function withStore(
   test: (dir: string, store: ModuleStore) => Promise<void>,
@@ -24,6 +25,20 @@ function refusedAs(reason: string, message: RegExp) {
     error.reason === reason && message.test(error.message);
 }
 
+async function pathOf(
+  store: ModuleStore,
+  image: string,
+): Promise<string | undefined> {
+  const found = await store.find(image);
+  return found?.kind === "module" ? found.path : undefined;
+}
+
+/** As if what is there had been there for an hour. */
+async function age(path: string): Promise<void> {
+  const before = new Date(Date.now() - 3600_000);
+  await Deno.utime(path, before, before);
+}
+
 const digestOfX =
   "sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
 
@@ -42,7 +57,8 @@ Deno.test("ModuleStore loads, lists, finds and removes modules by name", async (
     const found = await store.find("hello:latest");
     assert.equal(found?.imageId, digestOfX);
     assert.equal(found.programName, "hello");
-    assert.equal(await Deno.readTextFile(found.path), "x");
+    const path = await pathOf(store, "hello") ?? "";
+    assert.equal(await Deno.readTextFile(path), "x");
     const other = await store.find("example.com:5000/team/app:V1");
     assert.equal(other?.programName, "app");
     assert.deepEqual((await store.list()).map(({ name }) => name), [
@@ -52,9 +68,14 @@ Deno.test("ModuleStore loads, lists, finds and removes modules by name", async (
     assert.equal(await store.remove("hello"), true);
     assert.equal(await store.remove("hello"), false);
     assert.equal(await store.find("hello"), undefined);
-    assert.equal(await Deno.readTextFile(other.path), "x");
+    assert.equal(await store.sweep(new Set()), 0);
     await store.remove("example.com:5000/team/app:V1");
-    await assert.rejects(Deno.stat(other.path), Deno.errors.NotFound);
+    assert.equal(await store.sweep(new Set()), 0, "swept what just came");
+    await age(path);
+    assert.equal(await store.sweep(new Set([digestOfX])), 0, "swept the used");
+    assert.equal(await Deno.readTextFile(path), "x");
+    assert.equal(await store.sweep(new Set()), 1);
+    await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
     await Deno.writeTextFile(file, "y");
     await store.load("hello", file);
     assert.notEqual((await store.find("hello"))?.imageId, digestOfX);
@@ -72,13 +93,14 @@ Deno.test("ModuleStore finds local modules only below the allowed directories", 
     await Deno.symlink("my app.wasm", join(dir, "allowed/inside.wasm"));
     const found = await store.find(`file://${dir}/allowed/my%20app.wasm`);
     assert.deepEqual(found, {
+      kind: "module",
       path: file,
       imageId: digestOfX,
       sizeBytes: 1,
       programName: "my app.wasm",
     });
     const inside = await store.find(`file://${dir}/allowed/inside.wasm`);
-    assert.equal(inside?.path, file);
+    assert.equal(inside?.kind === "module" && inside.path, file);
     assert.equal(
       await store.find(`file://${dir}/allowed/absent.wasm`),
       undefined,
@@ -119,32 +141,68 @@ Deno.test("ModuleStore sees that a local module changed", async () => {
 
 Deno.test("ModuleStore refuses what is no image name", async () => {
   await withStore(async (_, store) => {
-    for (
-      const image of [
-        "",
-        "UPPER",
-        "a b",
-        "../x",
-        "a//b",
-        "x:",
-        "https://x/y",
-        "file://other-host/x.wasm",
-        `x@sha256:12`,
-        "x".repeat(300),
-      ]
-    ) {
+    const images = ["", "UPPER", "a b", "../x", "a//b", "x:", "https://x/y"];
+    for (const image of [...images, `x@sha256:12`, "x".repeat(300)]) {
       await assert.rejects(
         store.find(image),
-        refusedAs("InvalidImageName", /^Cannot use image/),
+        refusedAs("InvalidImageName", /couldn't parse image name/),
         image,
       );
+    }
+    await assert.rejects(
+      store.find("file://other-host/x.wasm"),
+      refusedAs("InvalidImageName", /^Cannot use image/),
+    );
+    await assert.rejects(
+      store.load(`x@${digestOfX}`, "x.wasm"),
+      refusedAs("InvalidImageName", /only a registry gives names/),
+    );
+  });
+});
+
+Deno.test("ModuleStore knows a name by all ways to write it", async () => {
+  await withStore(async (dir, store) => {
+    const file = join(dir, "x.wasm");
+    await Deno.writeTextFile(file, "x");
+    await store.load("docker.io/library/hello", file);
+    for (const image of ["hello", "hello:latest", "index.docker.io/hello"]) {
+      assert.equal((await store.find(image))?.imageId, digestOfX, image);
     }
   });
 });
 
-Deno.test("notPulled() says how to have the module", () => {
-  const { reason, message } = notPulled("hello");
+Deno.test("ModuleStore keeps a pulled image by its digest when its tag moves on", async () => {
+  await withStore(async (_, store) => {
+    const name = parseImageName("example.com/app:1");
+    const digest = `sha256:${"a".repeat(64)}`;
+    const imageId = `example.com/app@${digest}`;
+    const stored = {
+      digest: digestOfX,
+      sizeBytes: 1,
+      pulled: { imageId, at: new Date().toISOString() },
+    };
+    await store.content.addModule(
+      digestOfX,
+      (path) => Deno.writeTextFile(path, "x"),
+    );
+    await store.put(parseImageName(imageId), stored);
+    await store.put(name, stored);
+    assert.equal((await store.find("example.com/app:1"))?.imageId, imageId);
+    assert.equal(
+      await store.remove("example.com/app:1", new Set([imageId])),
+      true,
+    );
+    assert.equal((await store.find(imageId))?.imageId, imageId, "it is used");
+    await store.put(name, stored);
+    await store.remove("example.com/app:1");
+    assert.equal(await store.find(imageId), undefined);
+    assert.deepEqual(await store.list(), []);
+  });
+});
+
+Deno.test("notPresent() says what is missing", () => {
+  const { reason, message } = notPresent("hello");
   assert.equal(reason, "ErrImagePull");
-  assert.match(message, /use "farlet image load hello FILE"/);
-  assert.match(notPulled("file:///x.wasm").message, /there is no such file/);
+  assert.match(message, /no longer in the image store/);
+  assert.match(notPresent("file:///x.wasm").message, /there is no such file/);
 });

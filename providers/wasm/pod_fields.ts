@@ -73,7 +73,7 @@ export const wasmFields: FieldColumn = {
   },
   "spec.imagePullSecrets[].*": {
     support: "ok",
-    note: "without effect: modules are not pulled",
+    note: "for the pull alone; never stored",
   },
   "spec.resources.limits{}": {
     support: "depends",
@@ -110,11 +110,12 @@ export const wasmFields: FieldColumn = {
   },
   "container.image": {
     support: "ok",
-    note: "a module: `file:` or loaded with `farlet image load`",
+    note:
+      "an artifact, an image with a WASI program, `file:`, or one loaded with `farlet image load`",
   },
   "container.imagePullPolicy": {
     support: "ok",
-    note: "`Always` is as `IfNotPresent`: modules are not pulled yet",
+    note: "without effect for `file:` and what was loaded from a file",
   },
   "container.workingDir": {
     support: "emulated",

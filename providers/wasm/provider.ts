@@ -30,6 +30,7 @@ export async function createWasmProvider(
     describeNode: () => readNodeFacts({ stateDir, version, maxPods }),
     checkHealth: () => checkHealth(stateDir),
     nodeStats: () => readNodeStats(stateDir),
+    reclaim: (options) => runtime.reclaim(options),
     refusals: (pod) =>
       wasmRefusals(pod, {
         uid: Deno.uid() ?? undefined,

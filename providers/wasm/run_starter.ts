@@ -8,11 +8,12 @@ import type { Exit } from "../runtime.ts";
 import { describeExit } from "./exit.ts";
 import { GuestExecs } from "./guest_execs.ts";
 import { GuestProcess } from "./guest_process.ts";
-import type { GuestReport, GuestSpec } from "./guest_spec.ts";
-import { checkModule, type ModuleCheck } from "./module_check.ts";
-import type { LocatedModule } from "./modules.ts";
+import type { GuestReport, GuestSpec, Preopen } from "./guest_spec.ts";
+import type { Program } from "./located_module.ts";
 import { prepareMounts } from "./mounts.ts";
+import { TranspiledComponents } from "./p2/transpiled_components.ts";
 import { identifyProcess } from "./process_identity.ts";
+import { checkProgram, type ProgramCheck } from "./program_check.ts";
 import {
   type PodRecord,
   readRecord,
@@ -20,6 +21,7 @@ import {
   type RunRecord,
   type StateRecords,
 } from "./records.ts";
+import { sha256 } from "./modules.ts";
 import { logPath, type Run } from "./run.ts";
 import type { RunnerLaunch } from "./runner_process.ts";
 import { readTerminationMessage } from "./termination_message.ts";
@@ -28,27 +30,30 @@ import { readTerminationMessage } from "./termination_message.ts";
 export class RunStarter {
   readonly #records: StateRecords;
   readonly #launch: RunnerLaunch;
-  /** By digest: most modules are started often. */
-  readonly #checks = new Map<string, ModuleCheck>();
+  /** By image and file: most modules are started often. */
+  readonly #checks = new Map<string, CheckedProgram>();
+  readonly #components: TranspiledComponents;
 
   constructor(records: StateRecords, launch: RunnerLaunch) {
     this.#records = records;
     this.#launch = launch;
+    this.#components = new TranspiledComponents(launch.cwd, launch);
   }
 
   /** Starts a run that is not there yet; leaves nothing behind when it cannot. */
   async start(
     pod: PodRecord,
     spec: ContainerSpec,
-    module: LocatedModule,
+    program: Program,
   ): Promise<Run> {
-    await this.check(spec.image, module);
+    const check = await this.check(spec.image, program);
+    const component = await this.#findComponent(check, spec, program);
     const dir = this.#records.runDir(pod.uid, spec.name, spec.attempt);
     // Of a start that was cut off before it was recorded.
     await remove(dir);
     await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
     try {
-      return await this.#start(pod, spec, module, dir);
+      return await this.#start(pod, spec, { ...program, ...component }, dir);
     } catch (error) {
       await remove(dir);
       if (error instanceof RuntimeError) throw error;
@@ -66,23 +71,50 @@ export class RunStarter {
   }
 
   /** Fails with a `RuntimeError` `CreateContainerError` if the module cannot be run. */
-  async check(image: string, { path, imageId }: LocatedModule): Promise<void> {
-    let check = this.#checks.get(imageId);
+  async check(
+    image: string,
+    { path, imageId }: Pick<Program, "path" | "imageId">,
+  ): Promise<RunnableProgram> {
+    // An image may have several programs.
+    const key = `${imageId} ${path}`;
+    let check = this.#checks.get(key);
     if (check === undefined) {
-      check = checkModule(await Deno.readFile(path));
-      this.#checks.set(imageId, check);
+      const bytes = await Deno.readFile(path);
+      check = { ...checkProgram(bytes), digest: await sha256(bytes) };
+      this.#checks.set(key, check);
     }
-    if (check.kind === "ok") return;
+    if (check.kind !== "invalid") return check;
     throw new RuntimeError(
       "CreateContainerError",
       `Cannot use image "${image}": ${check.message}`,
     );
   }
 
+  /** Makes a component ready to run, and says where it listens. */
+  async #findComponent(
+    check: RunnableProgram,
+    { image, containerPorts: [port = defaultPort] = [] }: ContainerSpec,
+    { path }: Program,
+  ): Promise<Pick<GuestSpec, "component" | "listen">> {
+    if (check.kind === "ok") return {};
+    try {
+      const component = await this.#components.find(path, check.digest);
+      // TODO(#7): the pod's own address, once pods have one.
+      const listen = { hostname: "127.0.0.1", port };
+      return check.world === "http" ? { component, listen } : { component };
+    } catch (error) {
+      throw new RuntimeError(
+        "CreateContainerError",
+        `Cannot use image "${image}": ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
   async #start(
     pod: PodRecord,
     spec: ContainerSpec,
-    module: LocatedModule,
+    program: Program & Pick<GuestSpec, "component" | "listen">,
     dir: string,
   ): Promise<Run> {
     const { preopens, ...place } = await prepareMounts(
@@ -95,7 +127,7 @@ export class RunStarter {
       name: spec.name,
       attempt: spec.attempt,
       image: spec.image,
-      imageId: module.imageId,
+      imageId: program.imageId,
       startedAt: new Date().toISOString(),
       ...place,
     };
@@ -103,10 +135,14 @@ export class RunStarter {
     await this.#records.writeRun(dir, record);
     const log = await LogFile.create(logPath(dir));
     const guestSpec: GuestSpec = {
-      module: module.path,
-      args: guestArgs(spec, module),
-      env: guestEnv(spec, pod),
-      preopens,
+      module: program.path,
+      ...(program.component === undefined
+        ? {}
+        : { component: program.component }),
+      ...(program.listen === undefined ? {} : { listen: program.listen }),
+      args: program.args,
+      env: guestEnv(spec, pod, program),
+      preopens: withRoot(preopens, program),
       stdin: spec.stdin,
       ...(spec.memoryLimitBytes === undefined
         ? {}
@@ -195,23 +231,37 @@ export class RunStarter {
   }
 }
 
-function guestArgs(
-  { command, args = [] }: ContainerSpec,
-  { programName }: LocatedModule,
-): readonly string[] {
-  return [...command ?? [programName], ...args];
-}
+type CheckedProgram = ProgramCheck & { readonly digest: string };
 
-/** What container runtimes set, which the pod's own variables replace. */
+type RunnableProgram = Exclude<CheckedProgram, { readonly kind: "invalid" }>;
+
+/** Where servers listen that name no port, as those of `wasmtime serve` do. */
+const defaultPort = 8080;
+
+/** What container runtimes set, which the image's and the pod's own variables replace. */
 function guestEnv(
-  { env, workingDir }: ContainerSpec,
+  { env, workingDir: own }: ContainerSpec,
   { hostname }: PodRecord,
+  { env: imageEnv, workingDir }: Program,
 ): Readonly<Record<string, string>> {
+  const directory = own ?? workingDir;
   return {
     ...(hostname === "" ? {} : { HOSTNAME: hostname }),
-    ...(workingDir === undefined ? {} : { PWD: workingDir }),
+    ...(directory === undefined ? {} : { PWD: directory }),
+    ...imageEnv,
     ...env,
   };
+}
+
+/** The files of the image below all else that is mounted. */
+function withRoot(
+  preopens: readonly Preopen[],
+  { root }: Program,
+): readonly Preopen[] {
+  const isTaken = preopens.some(({ guestPath }) => guestPath === "/");
+  return root === undefined || isTaken
+    ? preopens
+    : [...preopens, { guestPath: "/", hostPath: root, readOnly: true }];
 }
 
 function reportPath(dir: string): string {

@@ -1,6 +1,11 @@
 import { messageOf } from "../../async/message_of.ts";
 import { ChildStdin, emptyInput } from "./child_stdin.ts";
-import type { Descriptor, GuestInput, GuestOutput } from "./descriptors.ts";
+import type {
+  Descriptor,
+  GuestInput,
+  GuestOutput,
+  OpenDirectory as OpenGuestDirectory,
+} from "./descriptors.ts";
 import { findHostFiles } from "./find_host_files.ts";
 import { OpenDirectory } from "./open_directory.ts";
 import { findEntry } from "./guest_entry.ts";
@@ -13,6 +18,7 @@ import {
 } from "./guest_spec.ts";
 import type { HostFiles } from "./host_files.ts";
 import { loadModule } from "./load_module.ts";
+import type { TranspileTask } from "./p2/transpile.ts";
 import { dieWithParent } from "./parent_death.ts";
 import { wasiImports } from "./wasi.ts";
 import { wasiModuleName } from "./wasi_names.ts";
@@ -25,8 +31,10 @@ import { wasiModuleName } from "./wasi_names.ts";
  */
 export async function runGuest(): Promise<never> {
   const stdin = new ChildStdin(Deno.stdin);
-  const spec = JSON.parse(stdin.takeLine()) as GuestSpec;
+  const task = JSON.parse(stdin.takeLine()) as GuestSpec | TranspileTask;
   dieWithParent();
+  if ("kind" in task) return await runTask(task);
+  const spec = task;
   // It may have died before the kernel knew that we care.
   if (Deno.ppid !== spec.parentPid) Deno.exit(killedExitCode);
   if (!spec.stdin) void exitAtEnd(stdin);
@@ -37,6 +45,17 @@ export async function runGuest(): Promise<never> {
   } catch (error) {
     const report = guest.outOfMemory() ? outOfMemory : toReport(error, "Trap");
     return endWith(spec, report);
+  }
+}
+
+/** Not a guest: what takes too much memory for the agent itself. */
+async function runTask(task: TranspileTask): Promise<never> {
+  try {
+    await (await import("./p2/transpile.ts")).transpile(task);
+    return Deno.exit(0);
+  } catch (error) {
+    Deno.stderr.writeSync(new TextEncoder().encode(messageOf(error)));
+    return Deno.exit(1);
   }
 }
 
@@ -55,22 +74,47 @@ interface Guest {
 
 async function prepare(spec: GuestSpec, input: GuestInput): Promise<Guest> {
   const { args, env, tty: terminal = false } = spec;
+
+  function exitAs(code: number, isOutOfMemory: () => boolean): never {
+    if (code !== 0 && isOutOfMemory()) endWith(spec, outOfMemory);
+    return Deno.exit(code & 0xff);
+  }
+
   const files = spec.preopens.length > 0 ? findHostFiles() : undefined;
+  const directories = openDirectories(spec, files);
+  const [stdout, stderr] = [outputTo(Deno.stdout), outputTo(Deno.stderr)];
+  if (spec.component !== undefined) {
+    if (spec.exec && spec.listen !== undefined) {
+      throw new GuestFailure(
+        "StartError",
+        "Cannot run a command: the component only answers HTTP requests",
+      );
+    }
+    // Only now: most guests are modules, and should start at once.
+    const { prepareComponent } = await import("./p2/component_guest.ts");
+    const host = { args, env, stdin: input, stdout, stderr, terminal };
+    const guest = await prepareComponent(
+      { ...spec, directory: spec.component },
+      {
+        ...host,
+        directories,
+        files,
+        exit: (code) => exitAs(code, () => guest.outOfMemory()),
+      },
+    );
+    if (files === undefined) dropPermissions();
+    return guest;
+  }
   const descriptors: readonly Descriptor[] = [
     { kind: "input", input, nonBlocking: false, terminal },
-    { kind: "output", output: outputTo(Deno.stdout), terminal },
-    { kind: "output", output: outputTo(Deno.stderr), terminal },
-    ...openDirectories(spec, files),
+    { kind: "output", output: stdout, terminal },
+    { kind: "output", output: stderr, terminal },
+    ...directories,
   ];
   const loaded = await loadModule(spec);
   if (files === undefined) dropPermissions();
   const memory = new GuestMemory();
-
-  function exit(code: number): never {
-    if (code !== 0 && guest.outOfMemory()) endWith(spec, outOfMemory);
-    return Deno.exit(code & 0xff);
-  }
-
+  const exit = (code: number) => exitAs(code, () => guest.outOfMemory());
   const world = { args, env, exit, memory, descriptors, files };
   const instance = await WebAssembly.instantiate(loaded.module, {
     [wasiModuleName]: wasiImports(world),
@@ -87,7 +131,7 @@ async function prepare(spec: GuestSpec, input: GuestInput): Promise<Guest> {
 function openDirectories(
   { preopens }: GuestSpec,
   files: HostFiles | undefined,
-): readonly Descriptor[] {
+): readonly OpenGuestDirectory[] {
   if (files === undefined) return [];
   return preopens.map(({ guestPath, hostPath, subPath, readOnly }) => {
     try {

@@ -1,5 +1,6 @@
 import { getLogger } from "../../async/log.ts";
 import type { GuestSpec } from "./guest_spec.ts";
+import type { TranspileTask } from "./p2/transpile.ts";
 
 /** How runner processes are started. */
 export interface RunnerLaunch {
@@ -10,7 +11,7 @@ export interface RunnerLaunch {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** A child process that runs one guest. */
+/** A child process that runs one guest, or makes a component ready to run. */
 export class RunnerProcess {
   readonly #child: Deno.ChildProcess;
   readonly pid: number;
@@ -21,7 +22,10 @@ export class RunnerProcess {
   /** How it ended: 128 + the signal's number when a signal ended it. */
   readonly status: Promise<{ readonly code: number; readonly signal?: number }>;
 
-  private constructor(child: Deno.ChildProcess, spec: GuestSpec) {
+  private constructor(
+    child: Deno.ChildProcess,
+    spec: GuestSpec | TranspileTask,
+  ) {
     this.#child = child;
     this.pid = child.pid;
     this.stdin = child.stdin.getWriter();
@@ -36,7 +40,7 @@ export class RunnerProcess {
   /** Starts a runner; throws what `Deno.Command` throws when there can be no process. */
   static spawn(
     { command: [program = "", ...args], cwd, env }: RunnerLaunch,
-    spec: GuestSpec,
+    spec: GuestSpec | TranspileTask,
   ): RunnerProcess {
     const child = new Deno.Command(program, {
       args,

@@ -11,17 +11,21 @@ import type {
 import type {
   ContainerRef,
   ContainerRuntime,
+  KeptText,
   LocalImage,
   LogOptions,
   ObservedPod,
   PodIdentity,
   ProcessStreams,
+  PulledImage,
+  PullOptions,
   VolumeFileRef,
 } from "../runtime.ts";
 import type { RuntimeStats } from "../samples.ts";
 import { writeVolumeFiles } from "../volume_dir.ts";
 import { adoptPods, type Pod } from "./adoption.ts";
-import { ModuleStore, notPulled } from "./modules.ts";
+import { RuntimeImages } from "./images.ts";
+import { programOf } from "./located_module.ts";
 import { StateRecords } from "./records.ts";
 import { readVolumeFile } from "./read_volume_file.ts";
 import { logPath, observeRuns, type Run } from "./run.ts";
@@ -36,6 +40,8 @@ export interface WasmRuntimeOptions {
   readonly stateDir: string;
   /** Directories below which `file://` images may be; none by default. */
   readonly allowLocalModules?: readonly string[];
+  /** Says where the user's registry credentials are: `HOME`, `DOCKER_CONFIG`, …; empty by default. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** The program and arguments of a runner process; by default this program itself. */
   readonly runnerCommand?: readonly string[];
 }
@@ -49,7 +55,7 @@ export interface WasmRuntimeOptions {
  */
 export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
   readonly #records: StateRecords;
-  readonly #modules: ModuleStore;
+  readonly #images: RuntimeImages;
   readonly #starter: RunStarter;
   readonly #lock: StateLock;
   readonly #pods: Map<string, Pod>;
@@ -57,14 +63,15 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
   readonly #usage: RuntimeUsage;
 
   private constructor(
-    { stateDir, allowLocalModules = [], runnerCommand }: WasmRuntimeOptions,
+    { stateDir, allowLocalModules = [], env = {}, runnerCommand }:
+      WasmRuntimeOptions,
     records: StateRecords,
     pods: Map<string, Pod>,
     lock: StateLock,
   ) {
     this.#records = records;
     this.#pods = pods;
-    this.#modules = new ModuleStore({ stateDir, allowLocalModules });
+    this.#images = new RuntimeImages({ stateDir, allowLocalModules, env });
     const launch = runnerLaunch(stateDir, runnerCommand);
     this.#starter = new RunStarter(records, launch);
     this.#lock = lock;
@@ -91,6 +98,7 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
     const runs = [...this.#pods.values()].flatMap(allRuns);
     await Promise.all(runs.map(kill));
     await this.#usage[Symbol.asyncDispose]();
+    await this.#images[Symbol.asyncDispose]();
     this.#lock[Symbol.dispose]();
   }
 
@@ -145,24 +153,37 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
     await this.#records.writePod(pod.record);
   }
 
+  get imageAccess(): KeptText {
+    return this.#images.access;
+  }
+
+  checkImageName(image: string): void {
+    this.#images.check(image);
+  }
+
   async findImage(
     image: string,
     _options: AbortOptions,
   ): Promise<LocalImage | undefined> {
-    const found = await this.#modules.find(image);
-    return found && { imageId: found.imageId, sizeBytes: found.sizeBytes };
+    return await this.#images.find(image);
   }
 
-  async pullImage(image: string, options: AbortOptions): Promise<LocalImage> {
-    const found = await this.findImage(image, options);
-    if (found === undefined) throw notPulled(image);
-    return found;
+  async pullImage(
+    image: string,
+    options: PullOptions & AbortOptions,
+  ): Promise<PulledImage> {
+    return await this.#images.pull(image, options);
   }
 
-  async checkImage(image: string, _options: AbortOptions): Promise<void> {
-    const found = await this.#modules.find(image);
-    if (found === undefined) throw notPulled(image);
-    await this.#starter.check(image, found);
+  async checkImage(image: string, options: AbortOptions): Promise<void> {
+    const found = await this.#images.locateNow(image, options);
+    // Which file of an image a container starts, its command may say.
+    if (found.kind === "module") await this.#starter.check(image, found);
+  }
+
+  /** Removes images that were pulled and that no container has. */
+  async reclaim(options: AbortOptions): Promise<void> {
+    await this.#images.reclaim(options);
   }
 
   async setVolume(
@@ -218,10 +239,9 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
         );
       }
     }
-    const module = await this.#modules.find(spec.image);
-    if (module === undefined) throw notPulled(spec.image);
+    const program = await programOf(await this.#images.locate(spec), spec);
     signal.throwIfAborted();
-    const run = await this.#starter.start(pod.record, spec, module);
+    const run = await this.#starter.start(pod.record, spec, program);
     const kept = [...runs, run].slice(-2);
     pod.runs.set(spec.name, kept);
     run.ended.then(() => this.#feed.notify(podUid));
@@ -268,8 +288,7 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
     options: ProcessStreams & AbortOptions,
   ): Promise<number> {
     const { record, execs } = this.#runningRun(ref);
-    const module = await this.#modules.find(record.image);
-    if (module?.imageId !== record.imageId) {
+    if (!await this.#images.has(record)) {
       throw new Error(
         `Cannot run a command in container "${ref.container}": its module was replaced or removed since it started`,
       );

@@ -55,10 +55,11 @@ export class Bench implements AsyncDisposable {
     this.runtime = runtime;
   }
 
-  static async open(): Promise<Bench> {
+  /** @param guest A file in `tests/guests`, without its ending. */
+  static async open(guest = "guest"): Promise<Bench> {
     const dir = await Deno.makeTempDir();
     const runtime = await openRuntime(dir);
-    const bench = new Bench(dir, `file://${guests}/guest.wasm`, runtime);
+    const bench = new Bench(dir, `file://${guests}/${guest}.wasm`, runtime);
     await bench.createSandbox("uid-1");
     return bench;
   }

@@ -1,39 +1,49 @@
-import fs from "node:fs";
-import { errno, fail } from "./errno.ts";
-import {
-  fileType,
-  setPathTimes,
-  statPath,
-  writeFileStat,
-} from "./file_stat.ts";
-import { timesToSet } from "./file_times.ts";
+import { errno } from "./errno.ts";
+import { writeFileStat } from "./file_stat.ts";
 import { follows, guestDirectories } from "./guest_directories.ts";
+import {
+  type GuestPath,
+  link,
+  makeDirectory,
+  readLink,
+  removeDirectory,
+  rename,
+  setTimesAt,
+  statAt,
+  symlink,
+  unlinkFile,
+} from "./path_operations.ts";
 import type { WasiFunctions, WasiHost } from "./wasi_host.ts";
 
 /** The functions that work on a path below an open directory. */
 export function pathFunctions(host: WasiHost) {
   const { memory } = host;
-  const { find, directory, writableDirectory } = guestDirectories(host);
+  const { directory } = guestDirectories(host);
+
+  function at(
+    fd: number,
+    path: number,
+    length: number,
+    lookupFlags = 0,
+  ): GuestPath {
+    return {
+      directory: directory(fd),
+      path: memory.text(path, length),
+      follow: follows(lookupFlags),
+    };
+  }
 
   return {
     path_create_directory(fd: number, path: number, length: number): number {
-      using place = find(writableDirectory(fd), memory.text(path, length));
-      if (place.isDot) fail(errno.exist);
-      Deno.mkdirSync(place.path);
+      makeDirectory(at(fd, path, length));
       return errno.success;
     },
     path_remove_directory(fd: number, path: number, length: number): number {
-      const name = withoutSlashes(memory.text(path, length));
-      using place = find(writableDirectory(fd), name);
-      if (place.isDot) fail(errno.inval);
-      fs.rmdirSync(place.path);
+      removeDirectory(at(fd, path, length));
       return errno.success;
     },
     path_unlink_file(fd: number, path: number, length: number): number {
-      using place = find(writableDirectory(fd), memory.text(path, length));
-      if (statPath(place.path).type === fileType.directory) fail(errno.isdir);
-      if (place.mustBeDirectory) fail(errno.notdir);
-      fs.unlinkSync(place.path);
+      unlinkFile(at(fd, path, length));
       return errno.success;
     },
     path_rename(
@@ -44,12 +54,7 @@ export function pathFunctions(host: WasiHost) {
       to: number,
       toLength: number,
     ): number {
-      const fromName = withoutSlashes(memory.text(from, fromLength));
-      const toName = withoutSlashes(memory.text(to, toLength));
-      using source = find(writableDirectory(fromFd), fromName);
-      using target = find(writableDirectory(toFd), toName);
-      if (source.isDot || target.isDot) fail(errno.busy);
-      Deno.renameSync(source.path, target.path);
+      rename(at(fromFd, from, fromLength), at(toFd, to, toLength));
       return errno.success;
     },
     path_link(
@@ -61,14 +66,8 @@ export function pathFunctions(host: WasiHost) {
       to: number,
       toLength: number,
     ): number {
-      if (follows(lookupFlags)) fail(errno.inval);
-      const fromDirectory = directory(fromFd);
-      // Through the new name the guest could write to what is read-only under the old one.
-      if (fromDirectory.readOnly) fail(errno.xdev);
-      using source = find(fromDirectory, memory.text(from, fromLength));
-      using target = find(writableDirectory(toFd), memory.text(to, toLength));
-      if (source.mustBeDirectory || target.mustBeDirectory) fail(errno.noent);
-      Deno.linkSync(source.path, target.path);
+      const source = at(fromFd, from, fromLength, lookupFlags);
+      link(source, at(toFd, to, toLength));
       return errno.success;
     },
     path_symlink(
@@ -78,11 +77,7 @@ export function pathFunctions(host: WasiHost) {
       path: number,
       length: number,
     ): number {
-      const linked = memory.text(target, targetLength);
-      if (linked.startsWith("/")) fail(errno.perm);
-      using place = find(writableDirectory(fd), memory.text(path, length));
-      if (place.mustBeDirectory) fail(errno.noent);
-      Deno.symlinkSync(linked, place.path);
+      symlink(memory.text(target, targetLength), at(fd, path, length));
       return errno.success;
     },
     path_readlink(
@@ -93,9 +88,7 @@ export function pathFunctions(host: WasiHost) {
       outLength: number,
       outUsed: number,
     ): number {
-      using place = find(directory(fd), memory.text(path, length));
-      const target = Deno.readLinkSync(place.path);
-      if (target.startsWith("/")) fail(errno.perm);
+      const target = readLink(at(fd, path, length));
       const bytes = new TextEncoder().encode(target)
         .subarray(0, outLength >>> 0);
       memory.slice(out, bytes.length).set(bytes);
@@ -109,16 +102,7 @@ export function pathFunctions(host: WasiHost) {
       length: number,
       out: number,
     ): number {
-      using place = find(
-        directory(fd),
-        memory.text(path, length),
-        follows(lookupFlags),
-      );
-      const stat = statPath(place.path);
-      if (place.mustBeDirectory && stat.type !== fileType.directory) {
-        fail(errno.notdir);
-      }
-      writeFileStat(memory, out, stat);
+      writeFileStat(memory, out, statAt(at(fd, path, length, lookupFlags)));
       return errno.success;
     },
     path_filestat_set_times(
@@ -130,18 +114,9 @@ export function pathFunctions(host: WasiHost) {
       modified: bigint,
       flags: number,
     ): number {
-      using place = find(
-        writableDirectory(fd),
-        memory.text(path, length),
-        follows(lookupFlags),
-      );
       const request = { accessed, modified, flags };
-      setPathTimes(place.path, ...timesToSet(request, statPath(place.path)));
+      setTimesAt(at(fd, path, length, lookupFlags), request);
       return errno.success;
     },
   } satisfies Partial<WasiFunctions>;
-}
-
-function withoutSlashes(path: string): string {
-  return path.replace(/(?<=[^/])\/+$/, "");
 }

@@ -4,7 +4,7 @@ import type { LocalImage, PulledImage, PullOptions } from "../../runtime.ts";
 import type { ImageInspect } from "./api_types.ts";
 import type { EngineClient } from "./engine_client.ts";
 import { EngineError } from "./engine_error.ts";
-import { type ImageName, parseImageName } from "./image_name.ts";
+import { type ImageName, parseImageName } from "../../image_name.ts";
 
 /**
  * The image by the name of a pod, if the engine has it. A short name also finds what was built on

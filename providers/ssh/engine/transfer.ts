@@ -5,7 +5,7 @@ import type { AbortOptions } from "../../../async/abort.ts";
 import type { PullProgress, RegistryCredentials } from "../../runtime.ts";
 import type { EngineApi } from "./engine_api.ts";
 import { EngineError } from "./engine_error.ts";
-import type { ImageName } from "./image_name.ts";
+import type { ImageName } from "../../image_name.ts";
 import { jsonLines } from "./json_lines.ts";
 
 /** One attempt to get an image. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { PullProgress } from "../../runtime.ts";
 import type { EngineApi } from "./engine_api.ts";
-import { parseImageName } from "./image_name.ts";
+import { parseImageName } from "../../image_name.ts";
 import { pullOnce } from "./transfer.ts";
 
 Deno.test("pullOnce keeps no more layers than an image can have", async () => {

@@ -1,6 +1,6 @@
 import type { Secret } from "../k8s/types.ts";
-import type { RegistryCredentials } from "../providers/runtime.ts";
-import { decodeText } from "./object_content.ts";
+import type { RegistryCredentials } from "./runtime.ts";
+import { decodeText } from "../k8s/object_content.ts";
 
 /** Credentials, and for which repositories: `host[:port][/path]`, with globs in the host. */
 export interface KeyringEntry {
@@ -26,18 +26,21 @@ export function readPullSecret(
   const encoded = key === undefined ? undefined : data[key];
   if (key === undefined || encoded === undefined) return [];
   try {
-    const config = record(JSON.parse(decodeText(encoded)));
-    const auths = key === ".dockercfg" ? config : record(config["auths"] ?? {});
-    return Object.entries(auths).flatMap(([location, entry]) => {
-      const credentials = credentialsOf(record(entry));
-      return credentials ? [{ scope: scopeOf(location), credentials }] : [];
-    });
+    const text = decodeText(encoded);
+    return key === ".dockercfg"
+      ? entriesOf(JSON.parse(text))
+      : readDockerConfig(text);
   } catch {
     // No cause: it would quote what must stay secret.
     throw new TypeError(
       `Cannot read image pull secret "${metadata?.name}": its ${key} is not a Docker configuration`,
     );
   }
+}
+
+/** What a `config.json` of Docker opens; fails in any way if it is none, with words of it. */
+export function readDockerConfig(text: string): readonly KeyringEntry[] {
+  return entriesOf(record(JSON.parse(text))["auths"] ?? {});
 }
 
 /**
@@ -78,6 +81,13 @@ export function repositoryOf(image: string): string {
     return `${host}/${path}`;
   }
   return `docker.io/${path.includes("/") ? path : `library/${path}`}`;
+}
+
+function entriesOf(auths: unknown): readonly KeyringEntry[] {
+  return Object.entries(record(auths)).flatMap(([location, entry]) => {
+    const credentials = credentialsOf(record(entry));
+    return credentials ? [{ scope: scopeOf(location), credentials }] : [];
+  });
 }
 
 /** A location of a Docker configuration (`https://index.docker.io/v1/`) as a scope. */

@@ -1,4 +1,4 @@
-import { RuntimeError } from "../../errors.ts";
+import { RuntimeError } from "./errors.ts";
 
 /** The name of an image, whole. */
 export interface ImageName {

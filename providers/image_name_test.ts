@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { RuntimeError } from "../../errors.ts";
+import { RuntimeError } from "./errors.ts";
 import { parseImageName } from "./image_name.ts";
 
 const digest = `sha256:${"0123456789abcdef".repeat(4)}`;

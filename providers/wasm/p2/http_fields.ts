@@ -1,0 +1,104 @@
+import { failWith } from "./guest_error.ts";
+
+type Field = readonly [name: string, value: Uint8Array];
+
+/** The resource `wasi:http/types.fields`: headers or trailers. */
+export class Fields {
+  #fields: readonly Field[] = [];
+  #immutable = false;
+
+  static fromList(list: readonly Field[]): Fields {
+    const fields = new Fields();
+    for (const [name, value] of list) fields.append(name, value);
+    return fields;
+  }
+
+  /** Fields of a message that came in, which the guest cannot change. */
+  static ofHeaders(headers: Headers): Fields {
+    const encoder = new TextEncoder();
+    const fields = new Fields();
+    fields.#fields = [...headers]
+      .map(([name, value]) => [name, encoder.encode(value)]);
+    return fields.frozen();
+  }
+
+  get(name: string): Uint8Array[] {
+    return this.#fields.filter(([other]) => isSame(name, other))
+      .map(([, value]) => value);
+  }
+
+  has(name: string): boolean {
+    return this.#fields.some(([other]) => isSame(name, other));
+  }
+
+  set(name: string, values: readonly Uint8Array[]): void {
+    this.delete(name);
+    for (const value of values) this.append(name, value);
+  }
+
+  delete(name: string): void {
+    this.#check(name);
+    this.#fields = this.#fields.filter(([other]) => !isSame(name, other));
+  }
+
+  append(name: string, value: Uint8Array): void {
+    this.#check(name);
+    if (!isValue(value)) failWith({ tag: "invalid-syntax" });
+    this.#fields = [...this.#fields, [name, value.slice()]];
+  }
+
+  entries(): Field[] {
+    return [...this.#fields];
+  }
+
+  clone(): Fields {
+    const fields = new Fields();
+    fields.#fields = this.#fields;
+    return fields;
+  }
+
+  /** The same, not to be changed any more. */
+  frozen(): Fields {
+    const fields = this.clone();
+    fields.#immutable = true;
+    return fields;
+  }
+
+  toHeaders(): Headers {
+    const decoder = new TextDecoder("latin1");
+    return new Headers(
+      this.#fields.map(([name, value]) => [name, decoder.decode(value)]),
+    );
+  }
+
+  #check(name: string): void {
+    if (this.#immutable) failWith({ tag: "immutable" });
+    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(name)) {
+      failWith({ tag: "invalid-syntax" });
+    }
+    if (hopByHop.has(name.toLowerCase())) failWith({ tag: "forbidden" });
+  }
+}
+
+function isSame(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}
+
+/** No control characters but tabs: RFC 9110, section 5.5. */
+function isValue(value: Uint8Array): boolean {
+  return value.every((byte) => (byte >= 32 && byte !== 127) || byte === 9);
+}
+
+/** Those that belong to the connection, which is the host's; as wasmtime has it. */
+const hopByHop: ReadonlySet<string> = new Set([
+  "connection",
+  "host",
+  "http2-settings",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+]);

@@ -1,0 +1,173 @@
+import type { GuestInput } from "../descriptors.ts";
+import { failWith, GuestError } from "./guest_error.ts";
+import { Pollable } from "./pollable.ts";
+
+/** The resource `wasi:io/error.error`. */
+export class IoError {
+  readonly #message: string;
+  /** What went wrong, for interfaces that can tell more of it. */
+  readonly cause: unknown;
+
+  constructor(message: string, cause?: unknown) {
+    this.#message = message;
+    this.cause = cause;
+  }
+
+  toDebugString(): string {
+    return this.#message;
+  }
+}
+
+/** The resource `wasi:io/streams.input-stream`. */
+export class InputStream implements Disposable {
+  readonly #input: GuestInput;
+  readonly #close: () => void;
+
+  /** @param close Called when the guest drops it. */
+  constructor(input: GuestInput, close: () => void = () => {}) {
+    this.#input = input;
+    this.#close = close;
+  }
+
+  read(length: bigint): Uint8Array {
+    if (length === 0n || !this.#input.ready) return new Uint8Array(0);
+    const most = Math.min(Number(length), maxReadBytes);
+    const bytes = answering(() => this.#input.take(most));
+    return bytes.length === 0 ? failWith({ tag: "closed" }) : bytes;
+  }
+
+  blockingRead(length: bigint): Uint8Array | Promise<Uint8Array> {
+    if (length === 0n || this.#input.ready) return this.read(length);
+    return this.#input.untilReady().then(() => this.read(length));
+  }
+
+  skip(length: bigint): bigint {
+    return BigInt(this.read(length).length);
+  }
+
+  async blockingSkip(length: bigint): Promise<bigint> {
+    return BigInt((await this.blockingRead(length)).length);
+  }
+
+  subscribe(): Pollable {
+    const input = this.#input;
+    return new Pollable(() => input.ready, () => input.untilReady());
+  }
+
+  [Symbol.dispose](): void {
+    this.#close();
+  }
+}
+
+/** Where the bytes of an output stream go. */
+export interface GuestSink {
+  /** Takes all of them; throws when it can take no more for good. */
+  write(bytes: Uint8Array): void;
+  /** How many bytes it takes now without piling them up. */
+  readonly room: number;
+  /** Resolves when there is room, or at its end. */
+  untilRoom(): Promise<void>;
+  /** Resolves when all bytes have gone where they belong; rejects when they cannot. */
+  flush(): Promise<void>;
+}
+
+/** A sink that writes before it returns. */
+export function promptSink(write: (bytes: Uint8Array) => void): GuestSink {
+  return {
+    write,
+    room: maxWriteBytes,
+    untilRoom: () => Promise.resolve(),
+    flush: () => Promise.resolve(),
+  };
+}
+
+/** The resource `wasi:io/streams.output-stream`. */
+export class OutputStream implements Disposable {
+  readonly #sink: GuestSink;
+  readonly #close: () => void;
+
+  constructor(sink: GuestSink, close: () => void = () => {}) {
+    this.#sink = sink;
+    this.#close = close;
+  }
+
+  checkWrite(): bigint {
+    return BigInt(answering(() => this.#sink.room));
+  }
+
+  write(bytes: Uint8Array): void {
+    // What the guest gave may be a view of its memory, which changes.
+    answering(() => this.#sink.write(bytes.slice()));
+  }
+
+  async blockingWriteAndFlush(bytes: Uint8Array): Promise<void> {
+    this.write(bytes);
+    await this.blockingFlush();
+  }
+
+  flush(): void {}
+
+  async blockingFlush(): Promise<void> {
+    try {
+      await this.#sink.flush();
+    } catch (error) {
+      throw streamError(error);
+    }
+  }
+
+  writeZeroes(length: bigint): void {
+    if (length > BigInt(maxWriteBytes)) failWith({ tag: "closed" });
+    this.write(new Uint8Array(Number(length)));
+  }
+
+  async blockingWriteZeroesAndFlush(length: bigint): Promise<void> {
+    this.writeZeroes(length);
+    await this.blockingFlush();
+  }
+
+  splice(source: InputStream, length: bigint): bigint {
+    const room = this.checkWrite();
+    const bytes = source.read(length < room ? length : room);
+    this.write(bytes);
+    return BigInt(bytes.length);
+  }
+
+  async blockingSplice(source: InputStream, length: bigint): Promise<bigint> {
+    while (this.checkWrite() === 0n) await this.#sink.untilRoom();
+    const room = this.checkWrite();
+    const bytes = await source.blockingRead(length < room ? length : room);
+    this.write(bytes);
+    return BigInt(bytes.length);
+  }
+
+  subscribe(): Pollable {
+    const sink = this.#sink;
+    return new Pollable(() => sink.room > 0, () => sink.untilRoom());
+  }
+
+  [Symbol.dispose](): void {
+    this.#close();
+  }
+}
+
+/** Turns what goes wrong with bytes into the `stream-error` of the guest. */
+function answering<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw streamError(error);
+  }
+}
+
+function streamError(error: unknown): GuestError {
+  if (error instanceof GuestError) return error;
+  const message = error instanceof Error ? error.message : "stream failed";
+  return new GuestError({
+    tag: "last-operation-failed",
+    val: new IoError(message, error),
+  });
+}
+
+/** A guest must not make its host hold more than this at once. */
+const maxReadBytes = 1024 * 1024;
+const maxWriteBytes = 1024 * 1024;
