@@ -157,15 +157,19 @@ const memory: StageSteps = {
       ...requests("1Mi"),
       volumeMounts: [{ name: "s", mountPath: "/s" }],
     });
+    // It is Failed only when it has gone, and then the next one would be in danger.
+    await eventually(async () => {
+      assert.match(await podEvents(stage, "hog"), /\bEvicted\b/);
+    }, patience);
+    // There is room again before the pod has gone: the next one stays.
+    await leaveMemory(stage.host, 8192);
+    await stage.host.exec("touch", "/run/hog/done");
     const { status } = await evicted(stage, "hog");
     assert.match(
       status?.message ?? "",
       /^The node was low on resource: memory\. Threshold quantity: 1Gi, available: 512Mi\. Container app was using \d+Ki, request is 1Mi, has larger consumption of memory\. $/,
     );
     assert.match(await nodeEvents(stage), /\bEvictionThresholdMet\b/);
-    // There is room again before the pod has gone: the next one stays.
-    await leaveMemory(stage.host, 8192);
-    await stage.host.exec("touch", "/run/hog/done");
   },
 
   async "pressure ends once it has been over for the transition period"(stage) {
@@ -179,10 +183,23 @@ const memory: StageSteps = {
   },
 };
 
-async function nodeEvents({ cluster, host }: SshStage): Promise<string> {
+async function nodeEvents(stage: SshStage): Promise<string> {
+  return await eventsOf(stage, "Node", stage.host.name);
+}
+
+async function podEvents(stage: SshStage, name: string): Promise<string> {
+  return await eventsOf(stage, "Pod", name);
+}
+
+/** The reasons of all Events of an object. */
+async function eventsOf(
+  { cluster }: SshStage,
+  kind: "Node" | "Pod",
+  name: string,
+): Promise<string> {
   return await cluster.kubectl([
     ...["get", "events", "-A", "-o", "jsonpath={.items[*].reason}"],
-    `--field-selector=involvedObject.kind=Node,involvedObject.name=${host.name}`,
+    `--field-selector=involvedObject.kind=${kind},involvedObject.name=${name}`,
   ]);
 }
 
