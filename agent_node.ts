@@ -294,6 +294,8 @@ async function openParts(
     node: () => registered.node?.(),
     ...podLookup(store, localPods),
     ...nodeStats(provider),
+    ...(provider.metrics &&
+      { providerMetrics: provider.metrics.bind(provider) }),
     configuration: kubeletConfiguration(kubelet, {
       taints,
       eviction: options.eviction ?? defaultEviction,

@@ -20,6 +20,8 @@ import type { Taint } from "./k8s/types.ts";
 import { defaultTaint } from "./node/default_taint.ts";
 import type { EvictionSettings } from "./pods/eviction_thresholds.ts";
 import type { ShutdownSettings } from "./pods/shutdown_steps.ts";
+import { isPodRange } from "./providers/wasm/address_range.ts";
+import { parseUserIds } from "./providers/wasm/user_ids.ts";
 import { sysctlPatternProblem } from "./providers/sysctls.ts";
 import type { SystemReserved } from "./reserved_resources.ts";
 import type { TargetSettings } from "./providers/ssh/transport/resolve_target.ts";
@@ -50,6 +52,16 @@ export interface NodeConfig {
   readonly wasm: {
     /** Directories below which `file:` images may lie. */
     readonly allowLocalModules: readonly string[];
+    /** Registries, such as `registry.lan:5000`, that may do without TLS. */
+    readonly insecureRegistries: readonly string[];
+    /** The addresses that pods get. Undefined: some that nobody else on the machine has. */
+    readonly podCIDR?: string;
+    /** The users that pods become, one each, where farlet is root: `65536-131071` unless given. */
+    readonly userIDs?: string;
+    /** What runs the modules: `v8`, which is farlet's own, or a wasmtime. */
+    readonly engine: "v8" | "wasmtime";
+    /** Path of the wasmtime program. Undefined: the one on the PATH. */
+    readonly wasmtime?: string;
   };
   /** Given exactly where the provider is `ssh`. */
   readonly ssh?: SshConfig;
@@ -122,7 +134,24 @@ export function nodeSchema(path: z.ZodType<string>) {
     wasm: fields({
       allowLocalModules: z.array(path, not("a list of directories"))
         .default([]),
-    }).prefault({}),
+      insecureRegistries: z.array(
+        registryName,
+        not("a list of registries such as registry.lan:5000"),
+      ).default([]),
+      podCIDR: text("a CIDR").refine(
+        (value) => isPodRange(value),
+        not("a range of at least 4 addresses such as 10.88.0.0/16"),
+      ).exactOptional(),
+      userIDs: text("a range of users").refine(
+        (value) => parseUserIds(value) !== undefined,
+        not("a range of users without root such as 65536-131071"),
+      ).exactOptional(),
+      engine: oneOf(["v8", "wasmtime"]).default("v8"),
+      wasmtime: path.exactOptional(),
+    }).refine(
+      ({ engine, wasmtime }) => engine === "wasmtime" || wasmtime === undefined,
+      { path: ["wasmtime"], error: "only for `engine: wasmtime`" },
+    ).prefault({}),
     ssh: sshSchema(path).exactOptional(),
   }).refine(
     ({ provider, ssh }) => provider !== "ssh" || ssh !== undefined,
@@ -175,6 +204,11 @@ function sshSchema(path: z.ZodType<string>) {
     tunnel: oneOf(["auto", "apiserver", "none"]).default("auto"),
   });
 }
+
+const registryName = text("a registry").regex(
+  /^[A-Za-z0-9.-]+(?::\d+)?$|^\[[0-9a-f:]+\](?::\d+)?$/,
+  not("a registry such as registry.lan:5000"),
+);
 
 /** A path on the host: what it is relative to, nobody here could say. */
 function absolutePath() {

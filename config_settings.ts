@@ -90,6 +90,13 @@ export const settings: readonly Setting[] = [
     read: path,
   },
   {
+    path: ["nodes", 0, "wasm", "insecureRegistries"],
+    flag: "--insecure-registry <host>",
+    help: "registry that may do without TLS; repeatable",
+    repeatable: true,
+    env: [],
+  },
+  {
     path: ["stateDir"],
     flag: "--state-dir <dir>",
     help: "where pods, logs and modules are kept",

@@ -66,7 +66,7 @@ Deno.test("loadConfig() needs nothing: every field has a default", async () => {
       allowedUnsafeSysctls: [],
       clusterDNS: [],
       clusterDomain: "cluster.local",
-      wasm: { allowLocalModules: [] },
+      wasm: { allowLocalModules: [], insecureRegistries: [], engine: "v8" },
     }],
   });
 });
@@ -121,6 +121,31 @@ Deno.test("loadConfig() prefers flags to the environment and that to the file", 
   assert.equal(await nameOf({ env }), "from-env");
   assert.equal(await nameOf({ env, flags }), "from-flag");
   assert.equal((await load(yaml, { env, flags })).nodes[0].maxPods, 7);
+});
+
+Deno.test("loadConfig() takes a range of addresses for pods, if it has some", async () => {
+  const node = (range: string) =>
+    load(`${header}nodes: [{ name: a, wasm: { podCIDR: ${range} } }]`);
+  const { nodes: [{ wasm }] } = await node("10.88.0.0/16");
+  assert.equal(wasm.podCIDR, "10.88.0.0/16");
+  for (const range of ["10.88.0.1/16", "10.88.0.0/32", "10.88.0.0"]) {
+    await assert.rejects(
+      node(range),
+      /nodes\[0\]\.wasm\.podCIDR: expected a range of at least 4 addresses/,
+    );
+  }
+});
+
+Deno.test("loadConfig() takes a wasmtime, where that is the engine", async () => {
+  const node = (wasm: string) => `${header}nodes: [{ wasm: { ${wasm} } }]`;
+  const yaml = node("engine: wasmtime, wasmtime: bin/wasmtime");
+  const { nodes: [{ wasm }] } = await load(yaml);
+  assert.equal(wasm.engine, "wasmtime");
+  assert.match(wasm.wasmtime ?? "", /^\/.*\/bin\/wasmtime$/);
+  await assert.rejects(
+    load(node("wasmtime: /bin/wasmtime")),
+    /nodes\[0\]\.wasm\.wasmtime: only for `engine: wasmtime`/,
+  );
 });
 
 Deno.test("loadConfig() takes Virtual Kubelet's variables", async () => {

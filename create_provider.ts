@@ -3,6 +3,7 @@ import type { Environment, LocalProviderName } from "./config_settings.ts";
 import type { Provider, ServerAddress } from "./providers/provider.ts";
 import type { ContainerRuntime } from "./providers/runtime.ts";
 import type { TargetContext } from "./providers/ssh/transport/resolve_target.ts";
+import { parseUserIds } from "./providers/wasm/user_ids.ts";
 import { version } from "./version.ts";
 
 /** What a provider is told of its node; each uses what concerns it. */
@@ -54,15 +55,14 @@ export async function createProviders(
 type SshProviders = Awaited<ReturnType<typeof sshProviders>>;
 
 async function createProvider(
-  { name, provider, maxPods, wasm: { allowLocalModules }, ssh, ...node }:
-    ProviderConfig,
+  { name, provider, maxPods, wasm, ssh, ...node }: ProviderConfig,
   { stateDir, env }: ProviderContext,
   sshProviders: SshProviders | undefined,
 ): Promise<Provider & { readonly runtime: ContainerRuntime }> {
   const limit = maxPods === undefined ? {} : { maxPods };
   if (provider !== "ssh") {
     return await createLocalProvider(provider, {
-      ...{ stateDir, env, allowLocalModules },
+      ...{ stateDir, env, ...wasm, spareRunners: nodeSpareRunners },
       ...limit,
     });
   }
@@ -76,15 +76,44 @@ async function createProvider(
   });
 }
 
+/** For a pod of two containers, or two pods at once; some 15 MB of memory each. */
+const nodeSpareRunners = 2;
+
 /** Makes a provider that runs containers on this machine, by its name. */
 export async function createLocalProvider(
   name: LocalProviderName,
-  { stateDir, env, allowLocalModules, ...limit }: {
+  {
+    stateDir,
+    env,
+    allowLocalModules,
+    insecureRegistries,
+    podCIDR,
+    localAddresses = false,
+    userIDs,
+    engine,
+    wasmtime,
+    spareRunners = 0,
+    ...limit
+  }: {
     /** An absolute path. */
     readonly stateDir: string;
     readonly env: Environment;
     /** Directories below which `file:` images may lie. */
     readonly allowLocalModules: readonly string[];
+    /** Registries that may do without TLS; none by default. */
+    readonly insecureRegistries?: readonly string[];
+    /** The addresses that pods get; some that nobody else has unless given. */
+    readonly podCIDR?: string;
+    /** Whether only this machine has to reach pods; false unless given. */
+    readonly localAddresses?: boolean;
+    /** The users that pods become, such as `65536-131071`, which is also the default. */
+    readonly userIDs?: string;
+    /** What runs the modules; `v8` unless given. */
+    readonly engine?: "v8" | "wasmtime";
+    /** Path of the wasmtime program; unless given, the one on the `PATH`. */
+    readonly wasmtime?: string;
+    /** How many processes wait for the next containers; none unless given. */
+    readonly spareRunners?: number;
     readonly maxPods?: number;
   },
 ): Promise<Provider & { readonly runtime: ContainerRuntime }> {
@@ -95,8 +124,15 @@ export async function createLocalProvider(
     }
     case "wasm": {
       const wasm = await import("./providers/wasm/provider.ts");
-      const options = { stateDir, env, allowLocalModules, version, ...limit };
-      return await wasm.createWasmProvider(options);
+      const userIds = userIDs === undefined ? undefined : parseUserIds(userIDs);
+      return await wasm.createWasmProvider({
+        ...{ stateDir, env, allowLocalModules, version, ...limit },
+        ...(insecureRegistries && { insecureRegistries }),
+        ...(podCIDR === undefined ? {} : { podCIDR }),
+        ...(userIds === undefined ? {} : { userIds }),
+        ...{ localAddresses, spareRunners },
+        ...(engine === "wasmtime" && { wasmtime: wasmtime ?? "wasmtime" }),
+      });
     }
   }
 }

@@ -7,6 +7,7 @@ import {
 import { columnRules, FieldFinder } from "./providers/pod_field.ts";
 import type { Refusal } from "./providers/provider.ts";
 import { type HostTraits, sshRefusals } from "./providers/ssh/refusals.ts";
+import { guestTraits } from "./providers/wasm/guest_traits.ts";
 import { wasmRefusals } from "./providers/wasm/refusals.ts";
 import { fieldColumns, type ProviderName } from "./pod_field_table.ts";
 
@@ -21,7 +22,7 @@ export const runtimeAbilities: Readonly<
   Record<ProviderName, readonly (keyof FieldRuntime)[]>
 > = {
   ssh: ["setVolume", "setImageVolume", "exec", "portForward", "dial"],
-  wasm: ["setVolume", "exec"],
+  wasm: ["setVolume", "exec", "portForward", "dial"],
   memory: ["setVolume", "exec", "portForward"],
 };
 
@@ -55,10 +56,7 @@ function providerRefusals(
     case "ssh":
       return sshRefusals(pod, traits);
     case "wasm":
-      return wasmRefusals(pod, {
-        uid: Deno.uid() ?? undefined,
-        gid: Deno.gid() ?? undefined,
-      });
+      return wasmRefusals(pod, guestTraits());
     case "memory":
       return [];
   }

@@ -80,13 +80,32 @@ function isAmbiguous(text: string): boolean {
  *
  * @throws ConfigError when it cannot be read.
  */
-export async function readBytes(path: string): Promise<Uint8Array> {
+async function readBytes(path: string): Promise<Uint8Array> {
   try {
     return await Deno.readFile(path);
   } catch (cause) {
-    const why = whyUnreadable(cause);
-    throw new ConfigError(`Cannot read "${path}": ${why}`, { cause });
+    throw unreadable(path, cause);
   }
+}
+
+/**
+ * A file that the operator named, to be read.
+ *
+ * @throws ConfigError when it cannot be opened.
+ */
+export async function openNamed(path: string): Promise<Deno.FsFile> {
+  try {
+    const { isDirectory } = await Deno.stat(path);
+    if (isDirectory) throw new Deno.errors.IsADirectory();
+    return await Deno.open(path);
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+function unreadable(path: string, cause: unknown): ConfigError {
+  const why = whyUnreadable(cause);
+  return new ConfigError(`Cannot read "${path}": ${why}`, { cause });
 }
 
 function whyUnreadable(error: unknown): string {

@@ -95,6 +95,19 @@ nodes:
     wasm:
       # Directories whose modules pods may name as images: file:///srv/modules/a.wasm
       allowLocalModules: []
+      # Registries, such as registry.lan:5000, that may do without TLS.
+      insecureRegistries: []
+      # The addresses that pods get, one each. Default: for root on Linux a range
+      # out of 198.18.0.0/15 that no other agent here has, which this machine then
+      # answers for (ip route add local ... dev lo); else loopback addresses, which
+      # Services refuse.
+      # podCIDR: 10.88.0.0/16
+      # The users and groups that pods become, one each, where farlet is root on
+      # Linux. Agents on one machine need different ones.
+      # userIDs: 65536-131071
+      # v8, which is farlet's own; or wasmtime, with that on the PATH or the one of
+      # a field "wasmtime: /usr/local/bin/wasmtime".
+      engine: v8
   # Hosts reached over SSH: containers run in their Docker or Podman.
   # - provider: ssh
   #   ssh:

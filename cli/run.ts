@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { join, resolve } from "node:path";
+import { ConfigError } from "../async/config_error.ts";
 import {
   type LocalProviderName,
   localProviderNames,
@@ -23,7 +24,10 @@ Examples:
 interface RunFlags {
   readonly provider: LocalProviderName;
   readonly stateDir?: string;
+  readonly engine: "v8" | "wasmtime";
+  readonly wasmtime?: string;
   readonly allowLocalModules?: readonly string[];
+  readonly insecureRegistry?: readonly string[];
   readonly verbose?: boolean;
 }
 
@@ -42,6 +46,19 @@ export function runCommand({ env, signal, exitWith }: CliContext): Command {
         "directory whose modules pods may name as file: images; repeatable",
       ).argParser(appended),
     )
+    .option(
+      "--insecure-registry <host>",
+      "registry that may do without TLS; repeatable",
+      appended,
+    )
+    .addOption(
+      new Option("--engine <name>", "what runs the modules")
+        .choices(["v8", "wasmtime"]).default("v8"),
+    )
+    .option(
+      "--wasmtime <path>",
+      "the wasmtime of --engine wasmtime, instead of that on the PATH",
+    )
     .option("--state-dir <dir>", "where modules are kept [FARLET_STATE_DIR]")
     .option("-v, --verbose", "tell every event of the pods, not only warnings")
     .addHelpText("after", examples)
@@ -54,8 +71,14 @@ export function runCommand({ env, signal, exitWith }: CliContext): Command {
       const stateDir = flags.stateDir === undefined
         ? stateDirFrom(env)
         : resolve(flags.stateDir);
-      await using state = await createScratchState(stateDir);
+      await using state = await createScratchState(stateDir, {
+        sharesModules: flags.provider === "wasm",
+      });
       const allowed = flags.allowLocalModules ?? [];
+      const { engine, wasmtime, insecureRegistry } = flags;
+      if (engine === "v8" && wasmtime !== undefined) {
+        throw new ConfigError("--wasmtime is only for --engine wasmtime");
+      }
       const exitCode = await runManifests({
         source,
         socket: await socketOfRun(stateDir),
@@ -63,9 +86,13 @@ export function runCommand({ env, signal, exitWith }: CliContext): Command {
           createLocalProvider(flags.provider, {
             stateDir: state.path,
             env,
+            localAddresses: true,
             allowLocalModules: [...allowed, ...directories].map((dir) =>
               resolve(dir)
             ),
+            ...(insecureRegistry && { insecureRegistries: insecureRegistry }),
+            engine,
+            ...(wasmtime !== undefined && { wasmtime: resolve(wasmtime) }),
           }),
         console: new RunConsole({ env, verbose: flags.verbose ?? false }),
         signal,

@@ -96,7 +96,10 @@ export function connectionFailure(error: unknown): string {
   for (const [pattern, words] of failures) {
     if (pattern.test(text)) return words;
   }
-  return text.replace(/^error sending request for url \([^)]*\): /, "");
+  return text.replace(
+    /^(?:fetch failed: )?error sending request for url \([^)]*\): /,
+    "",
+  );
 }
 
 const failures: readonly (readonly [RegExp, string])[] = [

@@ -1,4 +1,5 @@
 import type { AbortOptions } from "../async/abort.ts";
+import type { MetricFamily } from "../async/metric_text.ts";
 import type { Metrics } from "../async/metrics.ts";
 import type { KubeClient } from "../k8s/client.ts";
 import type { Node, Pod } from "../k8s/types.ts";
@@ -31,6 +32,8 @@ export interface KubeletContext {
   readonly version?: string;
   /** What the agent counts of itself. */
   readonly metrics?: Metrics;
+  /** What the provider counts. */
+  providerMetrics?(options: AbortOptions): Promise<readonly MetricFamily[]>;
   /** What is known of the probes. */
   readonly probeMetrics?: Pick<Metrics, "families">;
 }

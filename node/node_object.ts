@@ -110,6 +110,7 @@ function nodeLabels(
     [ownLabels.type]: "virtual-kubelet",
     [ownLabels.os]: facts.os,
     [ownLabels.arch]: facts.arch,
+    ...facts.labels,
     // The Node's name, not the machine's, which several nodes may share: the scheduler spreads
     // pods over the values of this label.
     [ownLabels.hostname]: config.name.slice(0, 63).replace(/[-.]+$/, ""),

@@ -52,6 +52,17 @@ Deno.test("nodeObject() labels the node with what it is", () => {
   });
 });
 
+Deno.test("nodeObject() takes what the provider says for which system its containers are made", () => {
+  const labels = { "kubernetes.io/os": "wasi", "example.com/x": "y" };
+  const { metadata, status } = nodeObject({
+    ...{ config, provider: "wasm", facts: { ...facts, labels } },
+  }, nodeConditions({ kind: "ready" }, [], new Date(0)));
+  assert.equal(metadata?.labels?.["kubernetes.io/os"], "wasi");
+  assert.equal(metadata?.labels?.["kubernetes.io/arch"], "arm64");
+  assert.equal(metadata?.labels?.["example.com/x"], "y");
+  assert.equal(status?.nodeInfo?.operatingSystem, "linux");
+});
+
 Deno.test("nodeObject() lets the operator decide the instance type", () => {
   const key = "node.kubernetes.io/instance-type";
   const { metadata } = node({ labels: { [key]: "rpi5" } });

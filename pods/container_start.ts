@@ -73,11 +73,12 @@ export async function containerSpec(
 
 function tcpPorts(
   { ports = [] }: DesiredContainer["spec"],
-): readonly number[] | undefined {
+): ContainerSpec["containerPorts"] {
   const tcp = ports.filter(({ protocol = "TCP" }) => protocol === "TCP");
-  return tcp.length === 0
-    ? undefined
-    : tcp.map(({ containerPort }) => containerPort);
+  return tcp.length === 0 ? undefined : tcp.map(({ containerPort, name }) => ({
+    port: containerPort,
+    ...optional("name", name),
+  }));
 }
 
 function expanded(

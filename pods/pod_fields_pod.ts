@@ -149,7 +149,8 @@ export const podRules: readonly FieldRule[] = [
     support: "ok",
     note: "handlers `runc` and `crun`; with others the pod waits",
   },
-  { field: "spec.{hostNetwork,hostPID,hostIPC}", support: "ok" },
+  { field: "spec.hostNetwork", support: "ok" },
+  { field: "spec.{hostPID,hostIPC}", support: "ok" },
   { field: "spec.shareProcessNamespace", support: "ok" },
   {
     field: "spec.hostUsers",

@@ -9,6 +9,12 @@ export interface PortMapping {
   readonly protocol: "TCP" | "UDP" | "SCTP";
 }
 
+/** A TCP port that a container says it listens on. */
+export interface ContainerPort {
+  readonly port: number;
+  readonly name?: string;
+}
+
 /** What stands in a pod's `/etc/resolv.conf`. */
 export interface DnsSettings {
   /** Whether the host's own name servers are used; those of `servers` come first. */
@@ -159,7 +165,7 @@ export interface ContainerSpec extends ContainerResources {
   readonly workingDir?: string;
   readonly mounts: readonly VolumeMount[];
   /** The TCP ports that the container says it listens on; none unless given. */
-  readonly containerPorts?: readonly number[];
+  readonly containerPorts?: readonly ContainerPort[];
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
   readonly tty: boolean;

@@ -1,4 +1,5 @@
 import type { AbortOptions } from "../async/abort.ts";
+import type { MetricFamily } from "../async/metric_text.ts";
 import type { NodeCondition, Pod } from "../k8s/types.ts";
 import type { MachineShutdown } from "./machine_shutdown.ts";
 import type { PodProvider } from "./pod_provider.ts";
@@ -25,6 +26,11 @@ export interface NodeFacts {
   readonly pods: number;
   /** Becomes the label `node.kubernetes.io/instance-type`. */
   readonly instanceType: string;
+  /**
+   * Labels that say more of the node, such as which system its containers are made for where that
+   * is not the machine's own: they replace those that come from the other facts.
+   */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** Whether the provider can run pods now. */
@@ -102,6 +108,8 @@ export type Provider =
     checkHealth(options: AbortOptions): Promise<Health>;
     /** What the node uses now, read anew at each call. */
     nodeStats?(options: AbortOptions): Promise<NodeSample>;
+    /** What it counts of its own, for `/metrics`: under names that begin with `farlet_`. */
+    metrics?(options: AbortOptions): Promise<readonly MetricFamily[]>;
     /**
      * Makes room on the node's disks without touching a pod: removes dead containers, and images
      * that pods had and nobody uses.

@@ -4,6 +4,12 @@ import type { VolumeFile } from "./container_spec.ts";
 const dataLink = "..data";
 const newDataLink = "..data_tmp";
 
+/** Who owns what is written to a volume, where a file does not say. */
+export interface VolumeOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /**
  * Brings the files of a volume up to date in `directory`, which is made if it is missing.
  *
@@ -11,16 +17,19 @@ const newDataLink = "..data_tmp";
  * a directory `..TIMESTAMP`, the link `..data` is swapped to it, and the visible names are links
  * into `..data`. Nothing is written when nothing changed. Throws a `RangeError` for a path that
  * is not below the volume.
+ *
+ * @param owner This process's own user unless given, whatever the files say.
  */
 export async function writeVolumeFiles(
   directory: string,
   files: readonly VolumeFile[],
+  owner?: VolumeOwner,
 ): Promise<void> {
   for (const { path } of files) checkPath(path);
   await Deno.mkdir(directory, { recursive: true });
   const old = await readLink(join(directory, dataLink));
   if (old === undefined || !(await holds(join(directory, old), files))) {
-    const fresh = await writeFresh(directory, files);
+    const fresh = await writeFresh(directory, files, owner);
     await swapDataLink(directory, fresh);
   }
   await linkNames(directory, files);
@@ -85,6 +94,7 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 async function writeFresh(
   directory: string,
   files: readonly VolumeFile[],
+  owner: VolumeOwner | undefined,
 ): Promise<string> {
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[-:T]/g, "_");
   const root = await Deno.makeTempDir({
@@ -92,10 +102,11 @@ async function writeFresh(
     prefix: `..${stamp}.`,
   });
   await chmod(root, 0o755);
-  for (const { path, content, mode } of files) {
+  for (const { path, content, mode, uid } of files) {
     const place = join(root, path);
     await Deno.mkdir(dirname(place), { recursive: true, mode: 0o755 });
     await Deno.writeFile(place, content, { createNew: true, mode: 0o600 });
+    if (owner) await Deno.chown(place, uid ?? owner.uid, owner.gid);
     // The mode of a new file passes the umask; this one must be exact.
     await chmod(place, mode);
   }

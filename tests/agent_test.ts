@@ -12,7 +12,9 @@ import {
   controlPlaneMissing,
   startControlPlane,
 } from "./controlplane.ts";
+import { withstandHostileGuests } from "./hostile_guest_steps.ts";
 import { needing } from "./needing.ts";
+import { wasmImageSteps } from "./wasm_image_steps.ts";
 
 const nodeName = "edge-1";
 
@@ -31,7 +33,10 @@ const steps: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
       return node;
     });
     assert.equal(node.metadata?.labels?.["type"], "virtual-kubelet");
-    assert.equal(node.metadata?.labels?.["kubernetes.io/os"], Deno.build.os);
+    // As kube-proxy and others that tolerate every taint look for Linux.
+    assert.equal(node.metadata?.labels?.["kubernetes.io/os"], "wasi");
+    assert.equal(node.metadata?.labels?.["kubernetes.io/arch"], "wasm");
+    assert.equal(node.metadata?.labels?.["farlet.dev/wasm"], "true");
     const taint = node.spec?.taints?.find(({ effect, key }) =>
       effect === "NoSchedule" && key === "virtual-kubelet.io/provider"
     );
@@ -56,7 +61,7 @@ const steps: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
       }],
     });
     const pod = await phase(cluster, "hello", "Succeeded");
-    assert.equal(pod.status?.podIP, "127.0.0.1");
+    assert.match(pod.status?.podIP ?? "", /^(198\.1[89]|127\.\d+)\.\d+\.\d+$/);
     const log = await cluster.kubectl(["logs", "hello"]);
     assert.match(log, /^hello\n127\.0\.0\.1\n\d+\.\d+\.\d+\.\d+\n$/);
     await eventually(async () => {
@@ -86,6 +91,8 @@ const steps: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     const log = await cluster.kubectl(["logs", "token"]);
     assert.match(log, /^ey[\w-]+\.[\w-]+\.[\w-]+\ntoken$/);
   },
+
+  ...wasmImageSteps,
 
   async "a crashing container is restarted, then backed off"({ cluster }) {
     await apply(cluster, "crash", { args: ["err", "oh no", "exit", "3"] }, {
@@ -184,18 +191,12 @@ const steps: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
   async "what cannot be honoured is refused with the field's name"(
     { cluster },
   ) {
-    await apply(cluster, "probed", {
-      args: ["spin"],
-      livenessProbe: { tcpSocket: { port: 80 } },
-    });
+    await apply(cluster, "nosy", { args: ["spin"] }, { hostPID: true });
     await eventually(async () => {
-      const text = await cluster.kubectl(["describe", "pod", "probed"]);
-      assert.match(
-        text,
-        /Warning +UnsupportedField .*spec\.containers\[0\]\.livenessProbe/,
-      );
+      const text = await cluster.kubectl(["describe", "pod", "nosy"]);
+      assert.match(text, /Warning +UnsupportedField .*spec\.hostPID/);
     });
-    await cluster.kubectl(["delete", "pod", "probed"]);
+    await cluster.kubectl(["delete", "pod", "nosy"]);
   },
 
   async "a module that wants what WASI lacks says so in its status"(
@@ -221,6 +222,10 @@ const steps: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     const ended = pod.status?.containerStatuses?.[0]?.state?.terminated;
     assert.equal(ended?.reason, "OOMKilled");
     assert.equal(ended.exitCode, 137);
+  },
+
+  async "hostile guests disturb neither the agent nor people"({ cluster }) {
+    await withstandHostileGuests(cluster, nodeName);
   },
 
   async "a second agent for the node is refused"({ options }) {

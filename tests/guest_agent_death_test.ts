@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { delay } from "../async/delay.ts";
+import { guestTraits } from "../providers/wasm/guest_traits.ts";
 import { guestModule, runnerCommand } from "./run_guest.ts";
 
 for (
@@ -19,6 +20,10 @@ for (
       preopens: [],
       stdin,
       reportPath: "/dev/null",
+      // Changing the user ends what ties a process to its parent's life.
+      ...(guestTraits().choosesUsers
+        ? { user: { uid: 70_001, gid: 70_001, groups: [] } }
+        : {}),
     };
     const agent = new Deno.Command(Deno.execPath(), {
       args: [

@@ -77,9 +77,7 @@ Deno.test("the abilities that explain assumes are those of the runtimes", () => 
 for (const provider of providerNames) {
   Deno.test(`a node of ${provider} refuses and ignores what the table says, and nothing else`, () => {
     const wrong = fields.filter(([path, type]) =>
-      type !== "object" && !notEphemeral.test(path) &&
-      // Refused as a whole.
-      !(provider === "wasm" && path.startsWith("spec.ephemeralContainers"))
+      type !== "object" && !notEphemeral.test(path)
     ).flatMap(([path, type]) => {
       const { support, unless = [] } = rowOf(path)?.providers[provider] ?? {};
       if (support === "depends") return [];
@@ -121,12 +119,10 @@ const depending: readonly (readonly [
   ],
   ["ssh", "spec.containers[].resources.limits", { cpu: "1" }, { gpu: "1" }],
   ["ssh", "spec.containers[].resources.requests", { cpu: "1" }, { gpu: "1" }],
-  ["wasm", "spec.containers[].resources.limits", { memory: "1" }, { cpu: "1" }],
+  ["wasm", "spec.containers[].resources.limits", { cpu: "1" }, { gpu: "1" }],
   ["wasm", "spec.containers[].resources.requests", { cpu: "1" }, { gpu: "1" }],
   ["wasm", "spec.resources.limits", undefined, { cpu: "1" }],
   ["wasm", "spec.volumes[].hostPath.type", "File", "Socket"],
-  ["wasm", "spec.securityContext.runAsUser", Deno.uid(), 12345],
-  ["wasm", "spec.containers[].securityContext.runAsGroup", Deno.gid(), 12345],
   ["wasm", "spec.securityContext.seccompProfile", { type: "RuntimeDefault" }, {
     type: "Localhost",
   }],

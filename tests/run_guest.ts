@@ -1,4 +1,5 @@
 import type { GuestReport, GuestSpec } from "../providers/wasm/guest_spec.ts";
+import { readRunnerFile } from "../providers/wasm/runner_file.ts";
 
 /** What to change of a guest that has no variables, directories and input. */
 export type GuestOptions = Partial<Omit<GuestSpec, "reportPath">>;
@@ -101,7 +102,7 @@ export class RunningGuest implements AsyncDisposable {
       signal,
       stdout: await this.#stdout.all,
       stderr: await this.#stderr.all,
-      report: await readReport(`${this.#dir}/report.json`),
+      report: await readRunnerFile<GuestReport>(`${this.#dir}/report.json`),
     };
   }
 
@@ -170,13 +171,4 @@ export function runnerCommand(): readonly [string, ...string[]] {
   if (compiled !== undefined) return [compiled];
   const runner = new URL("../providers/wasm/runner.ts", import.meta.url);
   return [Deno.execPath(), "run", "-A", "--no-lock", runner.pathname];
-}
-
-async function readReport(path: string): Promise<GuestReport | undefined> {
-  try {
-    return JSON.parse(await Deno.readTextFile(path)) as GuestReport;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }

@@ -6,7 +6,6 @@
  */
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { findBindgen } from "../providers/wasm/p2/bindgen_files.ts";
 
 const root = dirname(import.meta.dirname ?? ".");
 
@@ -30,7 +29,8 @@ await deno(
   "--quiet",
   "--platform=deno",
   "--code-splitting",
-  "--minify",
+  // Not --minify: it puts `using x = open(); return x.read()` into one expression, and nobody
+  // closes x any more (Deno 2.8 and 2.9).
   // ssh2 does without them: Deno cannot load its native code (NAN).
   "--external=*.node",
   "--external=cpu-features",
@@ -38,7 +38,6 @@ await deno(
   "main.ts",
 );
 await defineDirname(bundle);
-await addBindgen(join(bundle, "bindgen"));
 await deno(
   "compile",
   "--quiet",
@@ -47,7 +46,6 @@ await deno(
   "--no-config",
   ...(v8Flags.length > 0 ? [`--v8-flags=${v8Flags.join(",")}`] : []),
   ...(target === undefined ? [] : [`--target=${target}`]),
-  `--include=${join(bundle, "bindgen")}`,
   `--output=${output}`,
   join(bundle, "main.js"),
 );
@@ -73,16 +71,6 @@ async function defineDirname(folder: string): Promise<void> {
       chunk,
       `const __dirname=import.meta.dirname;${text}`,
     );
-  }
-}
-
-/** Puts what makes components ready to run beside the bundle, where bindgen_files.ts looks for it. */
-async function addBindgen(folder: string): Promise<void> {
-  const files = await findBindgen();
-  await Deno.mkdir(folder);
-  for (const [name, url] of Object.entries(files)) {
-    // Not under its own name: Deno would take a .wasm file for a module, with imports to resolve.
-    await Deno.copyFile(new URL(url), join(folder, `${name}.bin`));
   }
 }
 

@@ -47,6 +47,7 @@ export function statsApi(
         ...await processMetrics(),
         ...agentMetrics(ctx),
         ...metrics.families(),
+        ...await providerMetrics(ctx, request),
       ])],
     ["/metrics/probes", (request) => {
       const probes = ctx.probeMetrics?.families() ?? [];
@@ -84,6 +85,19 @@ async function usageOrNone(sampler: UsageSampler): Promise<Usage | undefined> {
   } catch (error) {
     log.warn("Cannot measure what pods use", { error });
     return undefined;
+  }
+}
+
+/** None when the provider fails: the rest can be told all the same. */
+async function providerMetrics(
+  ctx: KubeletContext,
+  { signal }: Request,
+): Promise<readonly MetricFamily[]> {
+  try {
+    return await ctx.providerMetrics?.({ signal }) ?? [];
+  } catch (error) {
+    log.warn("Cannot tell what the provider counts", { error });
+    return [];
   }
 }
 

@@ -8,7 +8,11 @@ const containersOnly: FieldSupport = {
 };
 
 const alone = [
-  ...["spec.{hostNetwork,hostPID,hostIPC}", "spec.shareProcessNamespace"],
+  ...[
+    "spec.hostNetwork",
+    "spec.{hostPID,hostIPC}",
+    "spec.shareProcessNamespace",
+  ],
   ...["spec.hostUsers", "spec.hostAliases[].*", "spec.dnsPolicy"],
   ...["spec.dnsConfig.*", "spec.{hostname,subdomain}"],
   ...["spec.setHostnameAsFQDN", "spec.runtimeClassName"],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { plainContainer, plainSandbox } from "../test_specs.ts";
 import { identifyProcess, isRunning, killProcess } from "./process_identity.ts";
 import { Bench, guests, openRuntime } from "./test_bench.ts";
 
@@ -114,17 +115,9 @@ function configPath(): string {
 
 function agentScript(bench: Bench): string {
   const module = new URL("./runtime.ts", import.meta.url).href;
-  const spec = {
-    attempt: 0,
-    image: bench.image,
-    imageId: "",
-    env: {},
-    mounts: [],
-    stdin: false,
-    stdinOnce: false,
-    tty: false,
-    terminationMessagePath: "/dev/termination-log",
-  };
+  const spec = plainContainer({ image: bench.image, imageId: "" });
+  const identity = { uid: "agent-pod", namespace: "d", name: "p" };
+  const sandbox = plainSandbox(identity);
   return `
     import { WasmRuntime } from ${JSON.stringify(module)};
     const options = { signal: new AbortController().signal };
@@ -135,8 +128,7 @@ function agentScript(bench: Bench): string {
     })
   });
     const uid = "agent-pod";
-    await runtime.createSandbox({ uid, namespace: "d", name: "p", labels: {},
-      annotations: {}, hostname: "" }, options);
+    await runtime.createSandbox(${JSON.stringify(sandbox)}, options);
     const spec = ${JSON.stringify(spec)};
     await runtime.startContainer(uid, { ...spec, name: "done",
       args: ["echo", "before", "exit", "5"] }, options);

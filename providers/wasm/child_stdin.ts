@@ -1,4 +1,5 @@
 import type { GuestInput } from "./descriptors.ts";
+import { specBlockLength } from "./spec_line.ts";
 
 /** The standard input of the runner process: one line for the runner, then the guest's bytes. */
 export class ChildStdin implements GuestInput {
@@ -19,7 +20,10 @@ export class ChildStdin implements GuestInput {
         return new TextDecoder().decode(this.take(newline + 1));
       }
       searched = this.#unread.length;
-      const buffer = new Uint8Array(chunkLength);
+      // No further than the block, so that what follows the line is left to another program.
+      const buffer = new Uint8Array(
+        specBlockLength - searched % specBlockLength,
+      );
       const count = this.#source.readSync(buffer);
       if (count === null) {
         throw new Error("Cannot read the guest's specification: input ended");

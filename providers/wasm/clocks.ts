@@ -5,11 +5,11 @@ export class Clocks {
   /** What to add to the monotonic clock for the time of day. */
   #offsetMillis = 0;
 
-  /** The present time on one of WASI's clocks; `EINVAL` for those of CPU time. */
+  /** The present time on one of WASI's clocks; `EBADF` for those of CPU time, as wasmtime has it. */
   now(id: number): bigint {
     if (id === clockId.realtime) return millisToNanos(this.#timeOfDay());
     if (id === clockId.monotonic) return millisToNanos(performance.now());
-    return fail(errno.inval);
+    return fail(errno.badf);
   }
 
   /** `Date.now()` with microseconds, which only the other clock has. */

@@ -1,5 +1,7 @@
 import { join } from "node:path";
+import { abortable, type AbortOptions } from "../../async/abort.ts";
 import { list, remove } from "./records.ts";
+import { makeOpenDirectory } from "./registry/unpack_layer.ts";
 
 /** What is left of additions that were cut off is removed after so long. */
 const staleAfter = 24 * 3600_000;
@@ -14,6 +16,8 @@ export class ContentStore {
   readonly #modules: string;
   readonly #files: string;
   readonly #temporary: string;
+  /** By where it will be. */
+  readonly #additions = new Map<string, Promise<void>>();
 
   constructor(root: string) {
     this.#modules = join(root, "sha256");
@@ -33,31 +37,57 @@ export class ContentStore {
   async addModule(
     digest: string,
     write: (path: string) => Promise<void>,
+    options: AbortOptions,
   ): Promise<void> {
-    if (await touch(this.modulePath(digest))) return;
-    await using scratch = await this.scratch();
-    const path = join(scratch.path, "module");
-    await write(path);
-    await Deno.mkdir(this.#modules, privateDir);
-    await Deno.rename(path, this.modulePath(digest));
+    await this.#addOnce(this.modulePath(digest), async () => {
+      await using scratch = await this.scratch();
+      const path = join(scratch.path, "module");
+      await write(path);
+      await Deno.mkdir(this.#modules, privateDir);
+      await Deno.rename(path, this.modulePath(digest));
+    }, options);
   }
 
   /** Adds the files of an image unless they are here; `write` fills the directory that it is given. */
   async addFiles(
     digest: string,
     write: (path: string) => Promise<void>,
+    options: AbortOptions,
   ): Promise<void> {
-    if (await touch(this.filesPath(digest))) return;
-    await using scratch = await this.scratch();
-    const path = join(scratch.path, "files");
-    await Deno.mkdir(path, { mode: 0o755 });
-    await write(path);
-    await Deno.mkdir(this.#files, privateDir);
-    try {
-      await Deno.rename(path, this.filesPath(digest));
-    } catch (error) {
-      // Somebody else has added the same meanwhile.
-      if (!await touch(this.filesPath(digest))) throw error;
+    await this.#addOnce(this.filesPath(digest), async () => {
+      await using scratch = await this.scratch();
+      const path = join(scratch.path, "files");
+      await makeOpenDirectory(path);
+      await write(path);
+      await Deno.mkdir(this.#files, privateDir);
+      try {
+        await Deno.rename(path, this.filesPath(digest));
+      } catch (error) {
+        // Another process has added the same meanwhile.
+        if (!await touch(this.filesPath(digest))) throw error;
+      }
+    }, options);
+  }
+
+  /** Who wants what another one is adding waits for that, and tries it alone if that fails. */
+  async #addOnce(
+    place: string,
+    add: () => Promise<void>,
+    options: AbortOptions,
+  ): Promise<void> {
+    while (!await touch(place)) {
+      const other = this.#additions.get(place);
+      if (other === undefined) {
+        const addition = add();
+        this.#additions.set(place, addition);
+        try {
+          return await addition;
+        } finally {
+          this.#additions.delete(place);
+        }
+      }
+      // Its failure is for who has asked for it.
+      await abortable(other.catch(() => undefined), options);
     }
   }
 

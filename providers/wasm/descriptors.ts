@@ -1,4 +1,5 @@
 import { errno, fail } from "./errno.ts";
+import type { GuestSocket } from "./guest_sockets.ts";
 import type { HostFile } from "./host_files.ts";
 
 /** Where a guest's standard input comes from. */
@@ -66,15 +67,21 @@ export type Descriptor =
   | GuestStandardInput
   | GuestStandardOutput
   | OpenFile
-  | OpenDirectory;
+  | OpenDirectory
+  | GuestSocket;
 
 /** The file descriptors of a guest. */
 export class DescriptorTable {
   readonly #descriptors: (Descriptor | undefined)[];
+  readonly #most: number;
 
-  /** Numbers the descriptors from 0 on. */
-  constructor(descriptors: readonly Descriptor[]) {
+  /**
+   * Numbers the descriptors from 0 on.
+   * @param most How many there can be: 1000 unless given.
+   */
+  constructor(descriptors: readonly Descriptor[], most = mostDescriptors) {
     this.#descriptors = [...descriptors];
+    this.#most = most;
   }
 
   find(number: number): Descriptor | undefined {
@@ -86,24 +93,37 @@ export class DescriptorTable {
     return this.find(number) ?? fail(errno.badf);
   }
 
-  /** Fails also with `ENOTDIR`. */
+  /** Fails with `ENOTDIR` for files, with `EBADF` for what is neither. */
   directory(number: number): OpenDirectory {
     const descriptor = this.get(number);
-    return descriptor.kind === "directory" ? descriptor : fail(errno.notdir);
+    if (descriptor.kind === "directory") return descriptor;
+    return fail(descriptor.kind === "file" ? errno.notdir : errno.badf);
   }
 
-  /** Fails also with `EISDIR`, and with `ESPIPE` for the standard streams. */
-  file(number: number): OpenFile {
+  /** Fails also with `ENOTSOCK`. */
+  socket(number: number): GuestSocket {
+    const descriptor = this.get(number);
+    return descriptor.kind === "socket" ? descriptor : fail(errno.notsock);
+  }
+
+  /** Fails with `EBADF` for directories, with `ESPIPE` for streams and sockets. */
+  seekable(number: number): OpenFile {
     const descriptor = this.get(number);
     if (descriptor.kind === "file") return descriptor;
-    return fail(descriptor.kind === "directory" ? errno.isdir : errno.spipe);
+    return fail(descriptor.kind === "directory" ? errno.badf : errno.spipe);
+  }
+
+  /** Fails with `EBADF` for anything else. */
+  file(number: number): OpenFile {
+    const descriptor = this.get(number);
+    return descriptor.kind === "file" ? descriptor : fail(errno.badf);
   }
 
   /** Gives a descriptor the lowest free number above the standard streams. */
   add(descriptor: Descriptor): number {
     let number = 3;
     while (this.#descriptors[number] !== undefined) number++;
-    if (number >= maxDescriptors) fail(errno.mfile);
+    if (number >= this.#most) fail(errno.mfile);
     this.#descriptors[number] = descriptor;
     return number;
   }
@@ -115,4 +135,4 @@ export class DescriptorTable {
 }
 
 /** As many as Linux's default soft limit leaves to the guest. */
-const maxDescriptors = 1000;
+const mostDescriptors = 1000;

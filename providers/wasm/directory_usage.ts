@@ -8,12 +8,13 @@ export interface DirectoryUsage {
   readonly inodesUsed: number;
 }
 
-/** How many files are looked at before giving up: a node must not spend its time on counting. */
+/** How many files are looked at, and no more: a node must not spend its time on counting. */
 const mostFiles = 50_000;
 
 /**
  * Adds up what is in a directory, as du(1) does: links are not followed, and a file with several
- * names counts once. Undefined for a directory that is missing or has too many files.
+ * names counts once. Of more than 50,000 files the rest is left out. Undefined for a directory that
+ * is missing.
  */
 export async function directoryUsage(
   directory: string,
@@ -27,7 +28,8 @@ export async function directoryUsage(
     signal.throwIfAborted();
     const info = await look(path);
     if (info === undefined) continue;
-    if (++inodesUsed > mostFiles) return undefined;
+    if (inodesUsed >= mostFiles) break;
+    inodesUsed++;
     const { dev, ino, nlink, blocks, size, isDirectory } = info;
     if (isDirectory) waiting.push(...await children(path));
     else if ((nlink ?? 1) > 1) {

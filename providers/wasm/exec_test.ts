@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { runGuest } from "../../tests/run_guest.ts";
+import { missingCommand } from "./exec_command.ts";
 import { Bench, Collected, guests, main } from "./test_bench.ts";
 
 const encoder = new TextEncoder();
@@ -16,11 +17,11 @@ Deno.test("exec() runs the module again, in the container's surroundings", async
   });
   for await (const _ of bench.readLogs({ follow: true, limitBytes: 1 }));
   const { code, stdout, stderr } = await bench.exec([
-    ...["again", "env", "GREETING", "env", "PWD", "cat", "/data/note"],
+    ...["guest.wasm", "env", "GREETING", "env", "PWD", "cat", "/data/note"],
     ...["err", "oops", "args", "exit", "3"],
   ]);
   assert.equal(code, 3);
-  assert.match(stdout, /^hello\n\/data\nkeptagain\nenv\n/);
+  assert.match(stdout, /^hello\n\/data\nkeptguest.wasm\nenv\n/);
   assert.equal(stderr, "oops\n");
   assert.equal(await bench.logs(), "on\n");
 });
@@ -61,6 +62,33 @@ Deno.test("exec() calls the export that the command names, or else _start", asyn
       });
       assert.deepEqual({ code, stdout, stderr }, expected);
     });
+  }
+});
+
+Deno.test("exec() says what commands there are, and ends with 127, for one that is none", async () => {
+  await using bench = await Bench.open();
+  await bench.start(["spin"]);
+  const result = await bench.exec(["tar", "cf", "-", "/data"]);
+  assert.deepEqual([result.code, result.stdout], [127, ""]);
+  assert.match(
+    result.stderr,
+    /^farlet: exec: "tar": not found: it is not the program's own name, "guest.wasm", and module has no export "tar" .*\n$/,
+  );
+});
+
+Deno.test("missingCommand() knows the program's own name and the exports that take nothing", async () => {
+  const program = {
+    module: join(guests, "exports.wasm"),
+    args: ["/bin/app.wasm", "x"],
+  };
+  for (const name of ["app", "app.wasm", "/bin/app", "hello", "status"]) {
+    assert.equal(await missingCommand(program, [name, "y"]), undefined, name);
+  }
+  for (const name of ["twice", "_initialize", "memory", "other", ""]) {
+    assert.match(
+      await missingCommand(program, [name]) ?? "",
+      /^exec: ".*": not found: .* "\/bin\/app.wasm", .*: it exports hello, crash, status$/,
+    );
   }
 });
 
@@ -183,6 +211,37 @@ Deno.test("attach() gives a guest its input, the end of it only with stdinOnce",
   const options = { stdin, stdout: stdout.sink, ...bench.options };
   await bench.runtime.attach(main, options);
   assert.equal(stdout.text, "input\nend\n");
+});
+
+Deno.test("attach() gives a guest with a terminal lines to edit", async () => {
+  await using bench = await Bench.open();
+  await bench.start(["err", "bad\n", "stdin", "echo", "end"], {
+    ...{ stdin: true, stdinOnce: true, tty: true },
+  });
+  const stdin = new Blob(["helpp\x7flo\r\x04"]).stream();
+  const stdout = new Collected();
+  await bench.runtime.attach(main, {
+    ...{ tty: true, stdin, stdout: stdout.sink },
+    ...bench.options,
+  });
+  assert.match(stdout.text, /^helpp.*helplo\r\nend\r\n$/s);
+  assert.match(
+    await bench.logs({ stream: "stdout" }),
+    /^bad\n.*helplo\nend\n$/s,
+  );
+});
+
+Deno.test("attach() ends a guest with a terminal at Ctrl-C", async () => {
+  await using bench = await Bench.open();
+  await bench.start(["spin"], { stdin: true, tty: true });
+  const keys = new TransformStream<Uint8Array, Uint8Array>();
+  const attached = bench.runtime.attach(main, {
+    ...{ tty: true, stdin: keys.readable },
+    ...bench.options,
+  });
+  await keys.writable.getWriter().write(new Uint8Array([3]));
+  await attached;
+  assert.equal((await bench.exit()).code, 130);
 });
 
 Deno.test("stats() measures containers, their logs and their volumes", async () => {

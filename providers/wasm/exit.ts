@@ -8,19 +8,23 @@ export interface EndedRun {
   /** What the runner left about it, if anything. */
   readonly report?: GuestReport;
   readonly terminationMessage?: string;
+  /** Whether the kernel killed for want of memory; false unless given. */
+  readonly outOfMemory?: boolean;
   readonly startedAt: Date;
 }
 
 /** How a run ended, in the words of the API. */
 export function describeExit(
-  { end, report, terminationMessage, startedAt }: EndedRun,
+  { end, report, terminationMessage, startedAt, outOfMemory = false }: EndedRun,
 ): Exit {
   const { code, signal, finishedAt } = end;
   const message = terminationMessage ?? report?.message;
   return {
     code,
     ...(signal === undefined ? {} : { signal }),
-    reason: exitReason(code, report),
+    reason: outOfMemory && signal === sigkill
+      ? "OOMKilled"
+      : exitReason(code, report),
     ...(message === undefined ? {} : { message }),
     startedAt,
     finishedAt,
@@ -38,6 +42,8 @@ export function unknownExit(startedAt: Date, finishedAt: Date): Exit {
     finishedAt,
   };
 }
+
+const sigkill = 9;
 
 function exitReason(
   code: number,

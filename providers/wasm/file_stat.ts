@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import type { GuestMemory } from "./guest_memory.ts";
+import type { WasiHost } from "./wasi_host.ts";
 
 /** What WASI tells of a file. Times are in nanoseconds since 1970. */
 export interface FileStat {
@@ -20,6 +20,8 @@ export const fileType = {
   characterDevice: 2,
   directory: 3,
   regularFile: 4,
+  datagramSocket: 5,
+  streamSocket: 6,
   symbolicLink: 7,
 } as const;
 
@@ -61,19 +63,22 @@ export function toFileStat(stats: fs.BigIntStats): FileStat {
   };
 }
 
-/** Writes a `filestat` structure for the guest. */
+/** Writes a `filestat` structure of a WASI snapshot for the guest. */
 export function writeFileStat(
-  memory: GuestMemory,
+  { memory, snapshot }: Pick<WasiHost, "memory" | "snapshot">,
   pointer: number,
   stat: FileStat,
 ): void {
-  memory.slice(pointer, 64).fill(0);
+  memory.slice(pointer, snapshot === 0 ? 56 : 64).fill(0);
   memory.setUint64(pointer, stat.device);
   memory.setUint64(pointer + 8, stat.inode);
   memory.setUint8(pointer + 16, stat.type);
-  memory.setUint64(pointer + 24, stat.links);
-  memory.setUint64(pointer + 32, stat.size);
-  memory.setUint64(pointer + 40, stat.accessedNanos);
-  memory.setUint64(pointer + 48, stat.modifiedNanos);
-  memory.setUint64(pointer + 56, stat.changedNanos);
+  // The count of links was of 32 bits once, right after the type.
+  if (snapshot === 0) memory.setUint32(pointer + 20, Number(stat.links));
+  else memory.setUint64(pointer + 24, stat.links);
+  const rest = pointer + (snapshot === 0 ? 24 : 32);
+  memory.setUint64(rest, stat.size);
+  memory.setUint64(rest + 8, stat.accessedNanos);
+  memory.setUint64(rest + 16, stat.modifiedNanos);
+  memory.setUint64(rest + 24, stat.changedNanos);
 }

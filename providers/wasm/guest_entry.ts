@@ -2,7 +2,8 @@ import type { GuestSpec } from "./guest_spec.ts";
 import { promising } from "./jspi.ts";
 
 /**
- * What to call of a module: `_start`, or the export that the command of an exec names.
+ * What to call of a module: `_start` or the entry of its container, or the export that the command
+ * of an exec names.
  *
  * The export must be a function without parameters, and its name must not begin with `_`, as those
  * of toolchains do. Before it runs what the module exports to be initialised: `_initialize`, or else
@@ -10,10 +11,14 @@ import { promising } from "./jspi.ts";
  */
 export function findEntry(
   exports: WebAssembly.Exports,
-  { exec = false, args: [name = ""] }: Pick<GuestSpec, "exec" | "args">,
+  { exec = false, args: [name = ""], entry }: Pick<
+    GuestSpec,
+    "exec" | "args" | "entry"
+  >,
 ): () => Promise<number> {
-  const named = exec && !name.startsWith("_") ? exports[name] : undefined;
-  if (!isPlainFunction(named)) return withCode(promising(exports["_start"]));
+  const called = exec && !name.startsWith("_") ? exports[name] : undefined;
+  const named = isPlainFunction(called) ? called : exports[entry ?? "_start"];
+  if (named === exports["_start"]) return withCode(promising(named));
   const call = withCode(promising(named));
   const initialize = [exports["_initialize"], exports["__wasm_call_ctors"]]
     .find(isPlainFunction);

@@ -4,7 +4,9 @@ import { ConnectedStreams } from "../connected_streams.ts";
 import type { LogStream } from "../log_line.ts";
 import { pump } from "../pump.ts";
 import type { ProcessStreams } from "../runtime.ts";
+import { missingCommand, notFoundExitCode } from "./exec_command.ts";
 import type { GuestSpec } from "./guest_spec.ts";
+import type { RunLimits } from "./run_limits.ts";
 import { type RunnerLaunch, RunnerProcess } from "./runner_process.ts";
 
 /** The commands that run beside one run of a container, and end with it. */
@@ -13,17 +15,28 @@ export class GuestExecs {
   readonly #container: GuestSpec;
   /** Those that run, each with what settles when it has ended. */
   readonly #running = new Map<RunnerProcess, Promise<unknown>>();
+  readonly #limits: RunLimits | undefined;
+  readonly #starting = new Set<Promise<RunnerProcess>>();
   #closed = false;
 
-  /** @param container What the container was started with. */
-  constructor(launch: RunnerLaunch, container: GuestSpec) {
+  /**
+   * @param container What the container was started with.
+   * @param limits What they may use together with the container; none unless given.
+   */
+  constructor(
+    launch: RunnerLaunch,
+    container: GuestSpec,
+    limits?: RunLimits,
+  ) {
     this.#launch = launch;
     this.#container = container;
+    this.#limits = limits;
   }
 
   /**
    * Runs a further instance of the module, in a process of its own, and resolves its exit code.
-   * With a terminal the guest is told that there is one.
+   * With a terminal the guest is told that there is one. A command that it does not have ends with
+   * 127, and says so.
    */
   async run(
     command: readonly string[],
@@ -36,20 +49,33 @@ export class GuestExecs {
       );
     }
     const { reportPath: _, ...container } = this.#container;
+    const interrupted = new AbortController();
     using streams = new ConnectedStreams({
       ...options,
-      interrupt: () => process.kill("SIGINT"),
+      interrupt: () => interrupted.abort(),
     });
-    const process = RunnerProcess.spawn(this.#launch, {
+    const missing = await missingCommand(container, command);
+    if (missing !== undefined) {
+      const text = new TextEncoder().encode(`farlet: ${missing}\n`);
+      await streams.write("stderr", text);
+      return notFoundExitCode;
+    }
+    const process = await this.#start({
       ...container,
       args: command,
       exec: true,
+      // The container's own process has them.
+      listeners: [],
       stdin: streams.stdin !== undefined,
       tty: options.tty ?? false,
     });
-    const ended = process.status;
-    this.#running.set(process, ended);
+    const { status: ended } = process;
     const abort = () => process.kill("SIGKILL");
+    if (signal.aborted || this.#closed) abort();
+    const interrupt = () => process.kill("SIGINT");
+    // Maybe before there was anybody to hear of it.
+    if (interrupted.signal.aborted) interrupt();
+    interrupted.signal.addEventListener("abort", interrupt, { once: true });
     signal.addEventListener("abort", abort, { once: true });
     try {
       return await connect(process, streams, { signal });
@@ -61,9 +87,22 @@ export class GuestExecs {
     }
   }
 
+  async #start(spec: GuestSpec): Promise<RunnerProcess> {
+    const starting = RunnerProcess.start(this.#launch, spec, this.#limits);
+    this.#starting.add(starting);
+    try {
+      const process = await starting;
+      this.#running.set(process, process.status);
+      return process;
+    } finally {
+      this.#starting.delete(starting);
+    }
+  }
+
   /** Kills those that run, lets none begin, and resolves when all have ended. */
   async close(): Promise<void> {
     this.#closed = true;
+    await Promise.allSettled(this.#starting);
     for (const process of this.#running.keys()) process.kill("SIGKILL");
     await Promise.all(this.#running.values());
   }

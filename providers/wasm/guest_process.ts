@@ -7,6 +7,7 @@ import type { LogStream } from "../log_line.ts";
 import { OutputFan } from "../output_fan.ts";
 import type { ProcessStreams } from "../runtime.ts";
 import type { GuestSpec } from "./guest_spec.ts";
+import type { RunLimits } from "./run_limits.ts";
 import { type RunnerLaunch, RunnerProcess } from "./runner_process.ts";
 
 /** How a runner process ended. */
@@ -22,30 +23,43 @@ export class GuestProcess {
   readonly #process: RunnerProcess;
   readonly #output = new OutputFan();
   readonly #hasStdin: boolean;
+  #killed = false;
+  readonly #tty: boolean;
   /** Resolves when the process has ended and all of its output is in the log; never rejects. */
   readonly ended: Promise<GuestEnd>;
 
   private constructor(process: RunnerProcess, spec: GuestSpec, log: LogFile) {
     this.#process = process;
     this.#hasStdin = spec.stdin;
+    this.#tty = spec.tty ?? false;
     this.ended = this.#run(log);
   }
 
-  /** Starts a runner; throws what `Deno.Command` throws when there can be no process. */
-  static spawn(
+  /** Starts a runner; rejects where there can be no process, or none under its limits. */
+  static async start(
     launch: RunnerLaunch,
     spec: GuestSpec,
-    log: LogFile,
-  ): GuestProcess {
-    return new GuestProcess(RunnerProcess.spawn(launch, spec), spec, log);
+    { log, limits }: {
+      readonly log: LogFile;
+      readonly limits?: RunLimits;
+    },
+  ): Promise<GuestProcess> {
+    const process = await RunnerProcess.start(launch, spec, limits);
+    return new GuestProcess(process, spec, log);
   }
 
   get pid(): number {
     return this.#process.pid;
   }
 
+  /** Whether it was sent SIGKILL by this agent, and not by the kernel. */
+  get killed(): boolean {
+    return this.#killed;
+  }
+
   /** Sends a signal; nothing happens once the process has ended. */
-  kill(signal: "SIGTERM" | "SIGKILL"): void {
+  kill(signal: "SIGINT" | "SIGTERM" | "SIGKILL"): void {
+    this.#killed ||= signal === "SIGKILL";
     this.#process.kill(signal);
   }
 
@@ -72,7 +86,10 @@ export class GuestProcess {
     await abortable(this.ended, { signal });
   }
 
-  /** Connects streams until the guest ends; what it wrote before is only in the log. */
+  /**
+   * Connects streams until the guest ends; what it wrote before is only in the log. The streams of a
+   * guest that has a terminal are one, whose Ctrl-C ends it.
+   */
   async attach(
     { stdinOnce, ...streams }:
       & ProcessStreams
@@ -84,7 +101,10 @@ export class GuestProcess {
       input: this.#hasStdin ? this.#process.stdin : undefined,
       stdinOnce,
       ended: this.ended,
-    }, streams);
+    }, {
+      ...streams,
+      ...(this.#tty && { interrupt: () => this.kill("SIGINT") }),
+    });
   }
 
   async #run(logFile: LogFile): Promise<GuestEnd> {
@@ -116,7 +136,7 @@ export class GuestProcess {
       for await (const chunk of output) {
         this.#output.push(stream, chunk);
         try {
-          await logFile.write(stream, chunk);
+          await logFile.write(this.#tty ? "stdout" : stream, chunk);
           failing = false;
         } catch (error) {
           if (!failing) {

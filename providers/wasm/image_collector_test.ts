@@ -6,6 +6,7 @@ import { ImageUses } from "./image_uses.ts";
 import { ModuleStore } from "./modules.ts";
 
 const { signal } = new AbortController();
+const options = { signal };
 
 Deno.test("ImageCollector removes what was pulled and no container has", async () => {
   const stateDir = await Deno.realPath(await Deno.makeTempDir());
@@ -21,6 +22,7 @@ Deno.test("ImageCollector removes what was pulled and no container has", async (
       await store.content.addModule(
         digest,
         (path) => Deno.writeTextFile(path, app),
+        options,
       );
       await store.put(parseImageName(imageId), stored);
       await store.put(parseImageName(`example.com/${app}:1`), stored);
@@ -31,7 +33,7 @@ Deno.test("ImageCollector removes what was pulled and no container has", async (
     const asked = await put("d", 1);
     const used = await put("u", 1);
     await Deno.writeTextFile(join(other, "x.wasm"), "x");
-    await store.load("loaded", join(other, "x.wasm"));
+    await store.load("loaded", join(other, "x.wasm"), options);
     // Another process's, with the same store.
     await Deno.symlink(join(stateDir, "modules"), join(other, "modules"));
     await new ImageUses(other).register();

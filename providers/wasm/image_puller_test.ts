@@ -139,10 +139,15 @@ against(
     await assert.rejects(
       pull("linux"),
       refusal(
-        /no match for platform wasi\/wasm: it is for linux\/amd64; a node of the provider ssh/,
+        /no match for platform wasi\/wasm: it is for linux\/amd64, which an ordinary node runs, or one of farlet's provider ssh/,
       ),
     );
     await assert.rejects(pull("chart"), refusal(/artifact of type ".*helm/));
+    await registry.pushImage("spin", "latest", {
+      configType: "application/vnd.fermyon.spin.application.v1+config",
+      layers: [["application/vnd.wasm.content.layer.v1+wasm", guest]],
+    });
+    await assert.rejects(pull("spin"), refusal(/it is a Spin application/));
     await assert.rejects(
       pull("absent:1"),
       refusal(

@@ -20,6 +20,10 @@ export interface RuntimeImagesOptions {
   readonly allowLocalModules: readonly string[];
   /** The environment that says where the user's registry credentials are. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Registries that may do without TLS. */
+  readonly insecureRegistries: readonly string[];
+  /** Who containers run as unless their pod says; any number of several. */
+  readonly user: number | undefined;
 }
 
 /** The images of a runtime: local files, the image store, and registries. */
@@ -29,10 +33,17 @@ export class RuntimeImages implements AsyncDisposable {
   readonly #store: ModuleStore;
   readonly #uses: ImageUses;
   readonly #collector: ImageCollector;
-  readonly #env: RuntimeImagesOptions["env"];
+  readonly #user: Pick<LocalImage, "user">;
+  readonly #registries: Pick<
+    RuntimeImagesOptions,
+    "env" | "insecureRegistries"
+  >;
 
-  constructor({ stateDir, allowLocalModules, env }: RuntimeImagesOptions) {
-    this.#env = env;
+  constructor(
+    { stateDir, allowLocalModules, user, ...registries }: RuntimeImagesOptions,
+  ) {
+    this.#user = user === undefined ? {} : { user };
+    this.#registries = registries;
     this.#store = new ModuleStore({ stateDir, allowLocalModules });
     this.#uses = new ImageUses(stateDir);
     this.#collector = new ImageCollector({
@@ -56,7 +67,8 @@ export class RuntimeImages implements AsyncDisposable {
     const found = await this.#store.find(image);
     if (found === undefined) return undefined;
     this.#collector.use(found.imageId);
-    return { imageId: found.imageId, sizeBytes: found.sizeBytes };
+    const { imageId, sizeBytes } = found;
+    return { imageId, sizeBytes, ...this.#user };
   }
 
   /** Fetches an image, unless its name stands for what was loaded from a file. */
@@ -76,14 +88,13 @@ export class RuntimeImages implements AsyncDisposable {
     }
     // Registries are for those who use them: `farlet run` with a local module need not load it.
     const { pullImage } = await import("./image_puller.ts");
-    const env = this.#env;
     const pulled = await pullImage(image, {
       store: this.#store,
-      env,
+      ...this.#registries,
       ...options,
     });
     this.#collector.use(pulled.imageId);
-    return pulled;
+    return { ...pulled, ...this.#user };
   }
 
   /** What a container of the image runs: the very image that was resolved for it. */

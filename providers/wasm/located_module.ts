@@ -1,4 +1,4 @@
-import { join, sep } from "node:path";
+import { basename, join, sep } from "node:path";
 import { RuntimeError } from "../errors.ts";
 import type { ImageConfig } from "./registry/manifest.ts";
 
@@ -29,6 +29,8 @@ export interface Program {
   /** Its arguments, with its own name first. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** The export to call instead of the one that makes it a program; see `splitEntry`. */
+  readonly entry?: string;
   readonly workingDir?: string;
   /** The directory that the guest sees as its root, read-only. */
   readonly root?: string;
@@ -49,17 +51,22 @@ export async function programOf(
 ): Promise<Program> {
   const { imageId, programName } = module;
   if (module.kind === "module") {
-    const words = [...command ?? [programName], ...args ?? []];
-    return { imageId, path: module.path, args: words, env: {} };
+    const named = command === undefined && namesEntry(args, programName);
+    const given = [...command ?? (named ? [] : [programName]), ...args ?? []];
+    const { words, ...entry } = splitEntry(given);
+    return { imageId, path: module.path, args: words, env: {}, ...entry };
   }
   const { root, config: { entrypoint, cmd, env, workingDir } } = module;
   const own = command === undefined && args === undefined ? cmd : [];
-  const words = [...command ?? entrypoint, ...args ?? own];
+  const { words, ...entry } = splitEntry([
+    ...command ?? entrypoint,
+    ...args ?? own,
+  ]);
   const [name] = words.length > 0 ? words : [await onlyModule(root)];
   if (name === undefined) {
     throw new RuntimeError(
       "CreateContainerError",
-      `Cannot use image "${image}": no command specified`,
+      `Cannot use image "${image}": no command specified, and not exactly one .wasm file at its root`,
     );
   }
   const path = await findFile(root, workingDir, name);
@@ -74,9 +81,33 @@ export async function programOf(
     path,
     args: words.length > 0 ? words : [name],
     env,
+    ...entry,
     root,
     ...(workingDir === undefined ? {} : { workingDir }),
   };
+}
+
+/**
+ * Takes `#EXPORT` off the name of a program, `app.wasm#EXPORT`: a name without it is of a program
+ * that its usual export starts.
+ */
+function splitEntry(
+  [name, ...args]: readonly string[],
+): { readonly words: readonly string[]; readonly entry?: string } {
+  if (name === undefined) return { words: [] };
+  const at = name.indexOf("#");
+  return at < 0
+    ? { words: [name, ...args] }
+    : { words: [name.slice(0, at), ...args], entry: name.slice(at + 1) };
+}
+
+/** Whether the first argument is the program's own name, with an export: else it is a guest's. */
+function namesEntry(
+  [first = ""]: readonly string[] = [],
+  programName: string,
+): boolean {
+  const [name = ""] = first.split("#");
+  return first.includes("#") && basename(name) === programName;
 }
 
 /** The module of an image that does not say what it starts, if it has but one at its root. */

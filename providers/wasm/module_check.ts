@@ -1,5 +1,6 @@
 import { externKind, readExports, readImports } from "./module_outline.ts";
-import { wasiFunctionNames, wasiModuleName } from "./wasi_names.ts";
+import { readPlainExports } from "./plain_exports.ts";
+import { isWasiFunction } from "./wasi_names.ts";
 import { MalformedModuleError, readSections } from "./wasm_reader.ts";
 
 /** Whether a module can be run as a guest. */
@@ -9,11 +10,11 @@ export type ModuleCheck =
 
 /**
  * Whether these bytes are a WASI preview 1 program: a module that exports `_start` and imports
- * nothing but WASI functions. Only its outline is read: compiling it may still fail.
+ * nothing but WASI functions, or WasmEdge's for sockets. Only its outline is read: compiling it may still fail.
  */
-export function checkModule(bytes: Uint8Array): ModuleCheck {
+export function checkModule(bytes: Uint8Array, entry?: string): ModuleCheck {
   try {
-    const problem = findProblem(bytes);
+    const problem = findProblem(bytes, entry);
     return problem === undefined
       ? { kind: "ok" }
       : { kind: "invalid", message: problem };
@@ -23,12 +24,15 @@ export function checkModule(bytes: Uint8Array): ModuleCheck {
   }
 }
 
-function findProblem(bytes: Uint8Array): string | undefined {
+function findProblem(
+  bytes: Uint8Array,
+  entry: string | undefined,
+): string | undefined {
   const preamble = [...bytes.subarray(0, 8)].map((byte) =>
     byte.toString(16).padStart(2, "0")
   ).join(" ");
-  if (preamble === "00 61 73 6d 0d 00 01 00") {
-    return "module is a WebAssembly component, and components are not supported yet: only WASI preview 1 modules are";
+  if (preamble.startsWith("7f 45 4c 46")) {
+    return "module is not WebAssembly but a program for Linux (ELF), which an ordinary node runs";
   }
   if (preamble !== "00 61 73 6d 01 00 00 00") {
     return `module is not WebAssembly: it begins with ${preamble || "nothing"}`;
@@ -36,13 +40,21 @@ function findProblem(bytes: Uint8Array): string | undefined {
   const sections = readSections(bytes);
   const unknown = readImports(bytes, sections).filter((
     { module, name, kind },
-  ) =>
-    module !== wasiModuleName || kind !== externKind.function ||
-    !wasiFunctionNames.has(name)
-  );
+  ) => kind !== externKind.function || !isWasiFunction(module, name));
   if (unknown.length > 0) {
-    const names = summary(unknown.map((item) => `${item.module}.${item.name}`));
-    return `module imports ${names}, which WASI preview 1 does not have`;
+    const names = new Set(unknown.map((item) => `${item.module}.${item.name}`));
+    return `module imports ${
+      [...names].join(", ")
+    }, which WASI preview 1 does not have`;
+  }
+  if (entry !== undefined && entry !== "_start") {
+    const { callable, returning } = readPlainExports(bytes);
+    const names = [...callable, ...returning];
+    if (names.includes(entry)) return undefined;
+    const others = names.length === 0
+      ? "it exports no such function"
+      : `it exports ${summary(names)}`;
+    return `module has no export "${entry}" that is a function without parameters: ${others}`;
   }
   const starts = readExports(bytes, sections).some(({ name, kind }) =>
     name === "_start" && kind === externKind.function
@@ -53,7 +65,7 @@ function findProblem(bytes: Uint8Array): string | undefined {
   return undefined;
 }
 
-/** A list of names for a message; a module may lack hundreds. */
+/** A list of names for a message; a module may have hundreds. */
 function summary(names: readonly string[]): string {
   const distinct = [...new Set(names)];
   const shown = distinct.slice(0, 5);

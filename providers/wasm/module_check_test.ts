@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { guestModule } from "../../tests/run_guest.ts";
 import { checkModule } from "./module_check.ts";
 
-function message(bytes: Uint8Array): string {
-  const check = checkModule(bytes);
+function message(bytes: Uint8Array, entry?: string): string {
+  const check = checkModule(bytes, entry);
   assert.equal(check.kind, "invalid");
   return check.message;
 }
@@ -12,7 +12,8 @@ function load(name: string): Uint8Array {
   return Deno.readFileSync(guestModule(name));
 }
 
-for (const name of ["guest", "files", "attacks", "hoard", "managed"]) {
+const programs = ["guest", "files", "attacks", "hoard", "managed"];
+for (const name of [...programs, "sockets", "old_snapshot", "preview1"]) {
   Deno.test(`checkModule() accepts ${name}.wasm`, () => {
     assert.deepEqual(checkModule(load(name)), { kind: "ok" });
   });
@@ -21,7 +22,7 @@ for (const name of ["guest", "files", "attacks", "hoard", "managed"]) {
 Deno.test("checkModule() names the imports that WASI preview 1 does not have", () => {
   assert.equal(
     message(load("unknown_imports")),
-    "module imports env.foo, wasi_snapshot_preview1.sock_open, env.memory, which WASI preview 1 does not have",
+    "module imports env.foo, wasi_snapshot_preview1.sock_teleport, env.memory, which WASI preview 1 does not have",
   );
 });
 
@@ -29,12 +30,18 @@ Deno.test("checkModule() says what a library lacks", () => {
   assert.match(message(load("library")), /exports no function _start/);
 });
 
-Deno.test("checkModule() says that components are not supported", () => {
-  const component = [0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00];
+Deno.test("checkModule() takes another export for the entry, or says which there are", () => {
+  const exports = load("exports");
+  assert.deepEqual(checkModule(exports, "status"), { kind: "ok" });
   assert.match(
-    message(new Uint8Array(component)),
-    /components are not supported yet/,
+    message(exports, "nothing"),
+    /^module has no export "nothing" that is a function without parameters: it exports /,
   );
+});
+
+Deno.test("checkModule() knows a program for Linux, and says what runs it", () => {
+  const elf = new TextEncoder().encode("\x7fELF\x02\x01\x01\x00");
+  assert.match(message(elf), /program for Linux .* an ordinary node runs/);
 });
 
 Deno.test("checkModule() says how something that is no WebAssembly begins", () => {

@@ -27,6 +27,8 @@ export interface Import {
 export interface Export {
   readonly name: string;
   readonly kind: number;
+  /** Of the function, memory, … among those of its kind, imported ones first. */
+  readonly index: number;
 }
 
 /** What a module imports. */
@@ -51,8 +53,7 @@ export function readExports(
   return readItems(bytes, sections, sectionId.export, (reader) => {
     const name = reader.name();
     const kind = reader.byte();
-    reader.skipNumber();
-    return { name, kind };
+    return { name, kind, index: reader.unsigned() };
   });
 }
 

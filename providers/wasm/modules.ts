@@ -1,5 +1,6 @@
 import { basename, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { AbortOptions } from "../../async/abort.ts";
 import { RuntimeError } from "../errors.ts";
 import { type ImageName, parseImageName } from "../image_name.ts";
 import { ContentStore } from "./content_store.ts";
@@ -14,6 +15,8 @@ export interface StoredModule {
   /** `sha256:…` of the module; of the manifest for an image of files. */
   readonly digest: string;
   readonly sizeBytes: number;
+  /** Present for an image of files. */
+  readonly config?: ImageConfig;
   /** Absent for what was loaded from a file. */
   readonly pulled?: PulledFrom;
 }
@@ -24,8 +27,6 @@ export interface PulledFrom {
   readonly imageId: string;
   /** ISO 8601. */
   readonly at: string;
-  /** Present for an image of files; its digest is then the manifest's. */
-  readonly config?: ImageConfig;
 }
 
 /**
@@ -57,13 +58,12 @@ export class ModuleStore {
     const name = parseImageName(image);
     const stored = await this.stored(image);
     if (stored === undefined) return undefined;
-    const { digest, sizeBytes, pulled } = stored;
+    const { digest, sizeBytes, config, pulled } = stored;
     const located = {
       imageId: pulled?.imageId ?? digest,
       sizeBytes,
       programName: basename(name.repository),
     };
-    const config = pulled?.config;
     const path = config === undefined
       ? this.content.modulePath(digest)
       : this.content.filesPath(digest);
@@ -76,29 +76,22 @@ export class ModuleStore {
   /** What the store knows of a name; undefined where it does not have it. */
   async stored(image: string): Promise<StoredModule | undefined> {
     const name = familiarName(parseImageName(image));
-    return await readRecord<StoredModule>(await this.#nameFile(name)) ??
-      // As farlet 0.1 wrote names before it pulled images.
-      await readRecord<StoredModule>(
-        await this.#nameFile(
-          /[:@][^/]*$/.test(image) ? image : `${image}:latest`,
-        ),
-      );
+    return await readRecord<StoredModule>(await this.#nameFile(name));
   }
 
   /** Puts the content of `file` into the store under `image`, which may name another one so far. */
-  async load(image: string, file: string): Promise<StoredModule> {
-    const name = parseImageName(image);
-    if (name.digest !== undefined) {
-      throw new RuntimeError(
-        "InvalidImageName",
-        `Cannot load "${image}": only a registry gives names with a digest`,
-      );
-    }
+  async load(
+    image: string,
+    file: string,
+    options: AbortOptions,
+  ): Promise<StoredModule> {
+    const name = loadableName(image);
     const bytes = await Deno.readFile(file);
     const digest = await sha256(bytes);
     await this.content.addModule(
       digest,
       (temporary) => Deno.writeFile(temporary, bytes),
+      options,
     );
     return await this.put(name, { digest, sizeBytes: bytes.length });
   }
@@ -198,6 +191,16 @@ export class ModuleStore {
   async #nameFile(name: string): Promise<string> {
     return join(this.#namesDir, `${await sha256Hex(name)}.json`);
   }
+}
+
+/** The name for what does not come from a registry; fails with `InvalidImageName` for a digest. */
+export function loadableName(image: string): ImageName {
+  const name = parseImageName(image);
+  if (name.digest === undefined) return name;
+  throw new RuntimeError(
+    "InvalidImageName",
+    `Cannot load "${image}": only a registry gives names with a digest`,
+  );
 }
 
 /** Whether an image is named by where its file is. */

@@ -39,6 +39,7 @@ async function age(path: string): Promise<void> {
   await Deno.utime(path, before, before);
 }
 
+const options = { signal: new AbortController().signal };
 const digestOfX =
   "sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
 
@@ -47,13 +48,13 @@ Deno.test("ModuleStore loads, lists, finds and removes modules by name", async (
     const file = join(dir, "x.wasm");
     await Deno.writeTextFile(file, "x");
     assert.equal(await store.find("hello"), undefined);
-    const stored = await store.load("hello", file);
+    const stored = await store.load("hello", file, options);
     assert.deepEqual(stored, {
       name: "hello:latest",
       digest: digestOfX,
       sizeBytes: 1,
     });
-    await store.load("example.com:5000/team/app:V1", file);
+    await store.load("example.com:5000/team/app:V1", file, options);
     const found = await store.find("hello:latest");
     assert.equal(found?.imageId, digestOfX);
     assert.equal(found.programName, "hello");
@@ -77,7 +78,7 @@ Deno.test("ModuleStore loads, lists, finds and removes modules by name", async (
     assert.equal(await store.sweep(new Set()), 1);
     await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
     await Deno.writeTextFile(file, "y");
-    await store.load("hello", file);
+    await store.load("hello", file, options);
     assert.notEqual((await store.find("hello"))?.imageId, digestOfX);
   });
 });
@@ -154,7 +155,7 @@ Deno.test("ModuleStore refuses what is no image name", async () => {
       refusedAs("InvalidImageName", /^Cannot use image/),
     );
     await assert.rejects(
-      store.load(`x@${digestOfX}`, "x.wasm"),
+      store.load(`x@${digestOfX}`, "x.wasm", options),
       refusedAs("InvalidImageName", /only a registry gives names/),
     );
   });
@@ -164,7 +165,7 @@ Deno.test("ModuleStore knows a name by all ways to write it", async () => {
   await withStore(async (dir, store) => {
     const file = join(dir, "x.wasm");
     await Deno.writeTextFile(file, "x");
-    await store.load("docker.io/library/hello", file);
+    await store.load("docker.io/library/hello", file, options);
     for (const image of ["hello", "hello:latest", "index.docker.io/hello"]) {
       assert.equal((await store.find(image))?.imageId, digestOfX, image);
     }
@@ -184,6 +185,7 @@ Deno.test("ModuleStore keeps a pulled image by its digest when its tag moves on"
     await store.content.addModule(
       digestOfX,
       (path) => Deno.writeTextFile(path, "x"),
+      options,
     );
     await store.put(parseImageName(imageId), stored);
     await store.put(name, stored);

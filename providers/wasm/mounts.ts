@@ -1,8 +1,9 @@
+import { lchown } from "node:fs/promises";
 import { basename, join, posix } from "node:path";
 import { RuntimeError } from "../errors.ts";
 import type { ContainerSpec, VolumeMount } from "../container_spec.ts";
 import { errno, errnoOf } from "./errno.ts";
-import type { Preopen } from "./guest_spec.ts";
+import type { GuestUserIds, Preopen } from "./guest_spec.ts";
 import { OpenDirectory } from "./open_directory.ts";
 import type { PodRecord, StateRecords } from "./records.ts";
 
@@ -11,6 +12,11 @@ export interface GuestMounts {
   readonly preopens: readonly Preopen[];
   /** Where on this machine its termination message will be; undefined if none can be read. */
   readonly terminationFile?: string;
+}
+
+/** Where a run can write besides its volumes, if it can: to its termination message. */
+export function terminationDir(runDir: string): string {
+  return join(runDir, "termination");
 }
 
 /** What a volume mount leads to on this machine. */
@@ -29,11 +35,14 @@ interface Target {
  *
  * WASI knows only directories. A file that is mounted (by `subPath` or a hostPath) is linked into
  * a directory of the run, which the guest sees in the place of the file's directory.
+ *
+ * @param user Whose directories those are that are made here; the agent's unless given.
  */
 export async function prepareMounts(
   records: StateRecords,
   pod: PodRecord,
   spec: ContainerSpec,
+  user?: GuestUserIds,
 ): Promise<GuestMounts> {
   const runDir = records.runDir(pod.uid, spec.name, spec.attempt);
   const targets: Target[] = [];
@@ -48,6 +57,7 @@ export async function prepareMounts(
   const preopens: Preopen[] = directories.map(toPreopen);
   for (const [guestPath, group] of files) {
     preopens.push(await linkFiles(runDir, guestPath, group, preopens));
+    await giveTo(user, preopens.at(-1)?.hostPath);
   }
   const message = posix.resolve("/", spec.terminationMessagePath);
   const messageDir = posix.dirname(message);
@@ -55,13 +65,16 @@ export async function prepareMounts(
   // A guest could put a link on the way to a file in a part of a volume: nothing is read there.
   if (place?.subPath !== undefined) return { preopens };
   if (place === undefined) {
-    const hostPath = join(runDir, "termination");
+    const hostPath = terminationDir(runDir);
     await Deno.mkdir(hostPath, { mode: 0o700 });
+    await giveTo(user, hostPath);
     place = { guestPath: messageDir, hostPath, readOnly: false };
     preopens.push(place);
   }
   const terminationFile = join(place.hostPath, posix.basename(message));
-  if (!place.readOnly) await makeEmpty(terminationFile);
+  if (!place.readOnly && await makeEmpty(terminationFile)) {
+    await giveTo(user, terminationFile);
+  }
   return { preopens, terminationFile };
 }
 
@@ -193,8 +206,17 @@ async function linkFile(file: Target, path: string): Promise<void> {
   }
 }
 
-/** Makes the file for the termination message, as the kubelet does. */
-async function makeEmpty(path: string): Promise<void> {
+/** Links are not followed: another guest may have put one there. */
+async function giveTo(
+  user: GuestUserIds | undefined,
+  path: string | undefined,
+): Promise<void> {
+  if (user === undefined || path === undefined) return;
+  await lchown(path, user.uid, user.gid);
+}
+
+/** Makes the file for the termination message, as the kubelet does; false where it did not. */
+async function makeEmpty(path: string): Promise<boolean> {
   try {
     const file = await Deno.open(path, {
       write: true,
@@ -202,8 +224,10 @@ async function makeEmpty(path: string): Promise<void> {
       mode: 0o666,
     });
     file.close();
+    return true;
   } catch {
     // It is there already, or nobody can write there: then there will be no message.
+    return false;
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { RuntimeError } from "../errors.ts";
-import { Bench } from "./test_bench.ts";
+import { agentsUser, Bench } from "./test_bench.ts";
 
 Deno.test("WasmRuntime keeps the end of the termination message", async () => {
   await using bench = await Bench.open();
@@ -150,6 +150,7 @@ Deno.test("WasmRuntime mounts directories and files of the node", async () => {
     "/rw/deep/file",
   ], {
     mounts,
+    security: agentsUser,
   });
   assert.equal(await bench.logs(), "oldnew");
   assert.equal(await Deno.readTextFile(join(data, "file")), "new");

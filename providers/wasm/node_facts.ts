@@ -32,8 +32,20 @@ export async function readNodeFacts(
     ephemeralStorageBytes: bsize * blocks,
     pods: maxPods,
     instanceType: "wasm",
+    labels: wasiLabels,
   };
 }
+
+/**
+ * What images must be made for, as `kubernetes.io/os` and `kubernetes.io/arch` say it: the OCI
+ * platform is `wasi/wasm`. So nothing comes here that selects Linux, such as kube-proxy, which
+ * tolerates every taint.
+ */
+const wasiLabels = {
+  "kubernetes.io/os": "wasi",
+  "kubernetes.io/arch": "wasm",
+  "farlet.dev/wasm": "true",
+} as const;
 
 /** The architecture in Go's words, as `kubernetes.io/arch` has it. */
 export function kubernetesArch(arch: typeof Deno.build.arch): string {

@@ -2,7 +2,7 @@ import type { ConfinedPath } from "./confined_path.ts";
 import { errno, errnoOf, fail } from "./errno.ts";
 import { fileType, statPath } from "./file_stat.ts";
 import type { HostFile, OpenOptions } from "./host_files.ts";
-import { find, type GuestPath } from "./path_operations.ts";
+import { find, type GuestPath, withoutSlashes } from "./path_operations.ts";
 
 /** How a guest asks to open something. */
 export interface OpenRequest extends OpenOptions {
@@ -22,8 +22,13 @@ export type Opened =
 export function openBelow(at: GuestPath, request: OpenRequest): Opened {
   const { files, readOnly } = at.directory;
   const { directory, create, exclusive, truncate, write } = request;
-  if (readOnly && (create || truncate || (write && !directory))) {
+  if (create && directory) fail(errno.inval);
+  if (readOnly && (create || truncate || write)) {
     fail(errno.rofs);
+  }
+  if (create && at.path.endsWith("/")) {
+    using _place = find({ ...withoutSlashes(at), follow: false });
+    fail(errno.isdir);
   }
   const follow = at.follow === true && !(create && exclusive);
   using place = find({ ...at, follow });
@@ -50,7 +55,7 @@ function openError(
       return create && exclusive ? errno.exist : errno.loop;
     case fileType.directory:
       if (create && exclusive) return errno.exist;
-      return (write || create) && !directory ? errno.isdir : undefined;
+      return write || create ? errno.isdir : undefined;
     case fileType.regularFile:
       if (create && exclusive) return errno.exist;
       return directory || place.mustBeDirectory ? errno.notdir : undefined;

@@ -1,7 +1,7 @@
 import { resolveConfined } from "./confined_path.ts";
 import { errno, errnoOf, fail } from "./errno.ts";
 import { findHostFiles } from "./find_host_files.ts";
-import type { HostFiles } from "./host_files.ts";
+import { directoryPath, type HostFiles } from "./host_files.ts";
 
 /**
  * A directory of this machine that is held open. Paths in it are followed without leaving it,
@@ -46,13 +46,23 @@ export class OpenDirectory implements Disposable {
     return content.subarray(0, length);
   }
 
-  /** Makes the directory at `path`, unless something is there. */
+  /** Makes the directory at `path`, as this one is, unless something is there. */
   makeDirectory(path: string): void {
-    using place = this.#find(path);
     try {
+      using place = this.#find(path);
       Deno.mkdirSync(place.path, { mode: 0o755 });
     } catch (error) {
-      if (errnoOf(error) !== errno.exist) throw error;
+      if (errnoOf(error) === errno.exist) return;
+      throw error;
+    }
+    const descriptor = this.openDirectory(path);
+    try {
+      const { mode, uid, gid } = Deno.statSync(directoryPath(this.#descriptor));
+      const made = directoryPath(descriptor);
+      if (uid !== null && gid !== null) Deno.chownSync(made, uid, gid);
+      if (mode !== null) Deno.chmodSync(made, mode & 0o7777);
+    } finally {
+      this.#files.closeDirectory(descriptor);
     }
   }
 

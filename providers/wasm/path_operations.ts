@@ -20,7 +20,7 @@ export interface GuestPath {
 
 /** Makes a directory. All of these fail with a `WasiError` or what the system throws. */
 export function makeDirectory(at: GuestPath): void {
-  using place = findWritable(at);
+  using place = findWritable(withoutSlashes(at));
   if (place.isDot) fail(errno.exist);
   Deno.mkdirSync(place.path);
 }
@@ -28,7 +28,7 @@ export function makeDirectory(at: GuestPath): void {
 /** Removes an empty directory. */
 export function removeDirectory(at: GuestPath): void {
   using place = findWritable(withoutSlashes(at));
-  if (place.isDot) fail(errno.inval);
+  if (place.isDot || /(^|\/)\.\/*$/.test(at.path)) fail(errno.inval);
   fs.rmdirSync(place.path);
 }
 
@@ -45,6 +45,8 @@ export function rename(from: GuestPath, to: GuestPath): void {
   using source = findWritable(withoutSlashes(from));
   using target = findWritable(withoutSlashes(to));
   if (source.isDot || target.isDot) fail(errno.busy);
+  const directory = [from, to].some(({ path }) => path.endsWith("/"));
+  if (directory) checkDirectory(source);
   Deno.renameSync(source.path, target.path);
 }
 
@@ -55,7 +57,8 @@ export function link(from: GuestPath, to: GuestPath): void {
   if (from.directory.readOnly) fail(errno.xdev);
   using source = find(from);
   using target = findWritable(to);
-  if (source.mustBeDirectory || target.mustBeDirectory) fail(errno.noent);
+  if (source.mustBeDirectory) checkDirectory(source);
+  checkNewName(target);
   Deno.linkSync(source.path, target.path);
 }
 
@@ -63,7 +66,7 @@ export function link(from: GuestPath, to: GuestPath): void {
 export function symlink(target: string, at: GuestPath): void {
   if (target.startsWith("/")) fail(errno.perm);
   using place = findWritable(at);
-  if (place.mustBeDirectory) fail(errno.noent);
+  checkNewName(place);
   Deno.symlinkSync(target, place.path);
 }
 
@@ -103,6 +106,18 @@ function findWritable(at: GuestPath): ConfinedPath {
   return at.directory.readOnly ? fail(errno.rofs) : find(at);
 }
 
-function withoutSlashes(at: GuestPath): GuestPath {
+/** A name that ends in a slash can only be of a directory that is there already. */
+function checkNewName({ path, mustBeDirectory }: ConfinedPath): void {
+  if (!mustBeDirectory) return;
+  statPath(path);
+  fail(errno.exist);
+}
+
+function checkDirectory({ path }: ConfinedPath): void {
+  if (statPath(path).type !== fileType.directory) fail(errno.notdir);
+}
+
+/** The same path, of what is in the last place itself and not of where that leads. */
+export function withoutSlashes(at: GuestPath): GuestPath {
   return { ...at, path: at.path.replace(/(?<=[^/])\/+$/, "") };
 }

@@ -1,10 +1,5 @@
 import type { FieldColumn, FieldSupport } from "../pod_field.ts";
 
-const noNetwork: FieldSupport = {
-  support: "refused",
-  unless: [false],
-  note: "WASI guests have no network of their own yet",
-};
 const noNamespaces: FieldSupport = {
   support: "refused",
   unless: [false],
@@ -18,13 +13,13 @@ const profiles: FieldSupport = {
   support: "depends",
   note: "`Localhost` is refused: WASI guests make no system calls",
 };
-const agentsUser: FieldSupport = {
+const notRoot: FieldSupport = {
   support: "depends",
-  note: "refused unless it is the agent's: all WASI guests run as that",
+  note: "refused where the agent is root without the right to be others",
 };
-const noConnection: FieldSupport = {
-  support: "refused",
-  note: "this provider cannot connect to containers",
+const chosenUser: FieldSupport = {
+  support: "depends",
+  note: "where the agent is root on Linux; else only the agent's own",
 };
 const noImages: FieldSupport = {
   support: "refused",
@@ -35,23 +30,23 @@ const alreadySo: FieldSupport = {
   note: "WASI guests have nothing of the kind in any case",
 };
 const probes = "container.{startupProbe,readinessProbe,livenessProbe}";
-const hooks = "container.lifecycle.{postStart,preStop}";
-const httpGet =
-  "httpGet{,.path,.port,.scheme,.httpHeaders[],.httpHeaders[].name,.httpHeaders[].value}";
 
 /** What WASI guests make of pod fields, where it is not what every node does. */
 export const wasmFields: FieldColumn = {
-  "spec.{hostNetwork,hostPID,hostIPC}": {
-    support: "refused",
-    unless: [false],
-    note: "WASI guests have no network and no namespaces",
+  "spec.hostNetwork": {
+    support: "ok",
+    note: "container ports are ports of the node's addresses",
   },
+  "spec.{hostPID,hostIPC}": noNamespaces,
   "spec.shareProcessNamespace": noNamespaces,
-  "spec.hostAliases[].*": { ...noNetwork, unless: [] },
-  "spec.dnsConfig.*": { ...noNetwork, unless: [] },
+  "spec.hostAliases[].*": {
+    support: "ok",
+    note: "for names that the annotation farlet.dev/allowed-hosts allows",
+  },
+  "spec.dnsConfig.*": { support: "ok", note: "of the options only `ndots`" },
   "spec.dnsPolicy": {
     support: "ok",
-    note: "without effect: WASI guests look up no names",
+    note: "for names that the annotation farlet.dev/allowed-hosts allows",
   },
   "spec.{hostname,subdomain}": {
     support: "emulated",
@@ -65,11 +60,12 @@ export const wasmFields: FieldColumn = {
   "spec.hostUsers": {
     support: "ignored",
     unless: [true],
-    note: "all WASI guests run as the agent's user",
+    note: "WASI guests see no users",
   },
   "spec.runtimeClassName": {
-    support: "ignored",
-    note: "every container is a WASI module, whatever its class",
+    support: "ok",
+    note:
+      "handlers `farlet`, `wasm`, `wasmtime`, `wasmedge` and `wasmer`; with others the pod waits",
   },
   "spec.imagePullSecrets[].*": {
     support: "ok",
@@ -77,20 +73,17 @@ export const wasmFields: FieldColumn = {
   },
   "spec.resources.limits{}": {
     support: "depends",
-    note: "only `memory`; other limits are refused",
+    note: "only `memory` for a whole pod; other limits are refused",
   },
-  "spec.securityContext.{runAsUser,runAsGroup}": agentsUser,
-  "spec.securityContext.runAsNonRoot": {
-    support: "depends",
-    note: "refused where the agent is root",
-  },
+  "spec.securityContext.{runAsUser,runAsGroup}": chosenUser,
+  "spec.securityContext.runAsNonRoot": notRoot,
   "spec.securityContext.fsGroup": {
     support: "ok",
-    note: "guests may write to their volumes without it",
+    note: "of no effect where the agent is not root: volumes are its own",
   },
   "spec.securityContext.supplementalGroups[]": {
-    support: "refused",
-    note: "all WASI guests run as the agent's user",
+    support: "depends",
+    note: "where the agent is root on Linux",
   },
   "spec.securityContext.sysctls[]": {
     support: "refused",
@@ -104,9 +97,9 @@ export const wasmFields: FieldColumn = {
   "spec.securityContext.appArmorProfile.*": profiles,
   "spec.securityContext.seLinuxOptions.*": noCalls,
   "spec.securityContext.windowsOptions.*": noCalls,
-  "spec.{containers,initContainers,ephemeralContainers}[]": {
-    support: "ok",
-    note: "no ephemeral containers: nothing can be run beside a WASI guest",
+  "spec.ephemeralContainers[].targetContainerName": {
+    support: "ignored",
+    note: "WASI guests see no processes",
   },
   "container.image": {
     support: "ok",
@@ -122,12 +115,14 @@ export const wasmFields: FieldColumn = {
     note: "in the variable PWD, where WASI's C library reads it",
   },
   "container.tty": {
-    support: "refused",
-    unless: [false],
-    note: "WASI guests have no terminal",
+    support: "emulated",
+    note:
+      "the guest is told that there is a terminal; lines are edited and echoed for it, and it knows no sizes",
   },
-  "container.ports[].hostPort": { ...noNetwork, unless: [] },
-  "container.ports[].hostIP": { support: "ok", note: "without effect" },
+  "container.ports[].hostPort": {
+    support: "ok",
+    note: "the guest listens on it itself; UDP and SCTP are refused",
+  },
   "container.volumeMounts[].mountPropagation": {
     support: "refused",
     unless: ["None"],
@@ -136,17 +131,15 @@ export const wasmFields: FieldColumn = {
   "container.volumeMounts[].recursiveReadOnly": alreadySo,
   "container.resources.limits{}": {
     support: "depends",
-    note: "only `memory` and `ephemeral-storage`; other limits are refused",
+    note:
+      "`cpu` (on Linux), `memory` and `ephemeral-storage`; others are refused",
   },
   "container.resizePolicy[]{,.resourceName,.restartPolicy}": {
     support: "ok",
-    note: "limits of containers that run cannot be changed yet",
+    note: "without effect: the API server resizes no pods of WASI nodes",
   },
-  "container.securityContext.{runAsUser,runAsGroup}": agentsUser,
-  "container.securityContext.runAsNonRoot": {
-    support: "depends",
-    note: "refused where the agent is root",
-  },
+  "container.securityContext.{runAsUser,runAsGroup}": chosenUser,
+  "container.securityContext.runAsNonRoot": notRoot,
   "container.securityContext.privileged": {
     support: "refused",
     unless: [false],
@@ -172,23 +165,13 @@ export const wasmFields: FieldColumn = {
     support: "ok",
     note: "the command names an export of the module, or its arguments",
   },
-  [`${probes}.${httpGet}`]: noConnection,
-  [`${probes}.{httpGet,tcpSocket}.host`]: noConnection,
-  [`${probes}.httpGet.protocol`]: noConnection,
-  [`${probes}.grpc.mode`]: noConnection,
-  [`${hooks}.httpGet.protocol`]: noConnection,
-  [`${probes}.tcpSocket{,.port}`]: noConnection,
-  [`${probes}.grpc{,.port,.service}`]: noConnection,
-  [`${hooks}.${httpGet}`]: noConnection,
-  [`${hooks}.httpGet.host`]: noConnection,
   "container.lifecycle.stopSignal": {
     support: "refused",
     note: "WASI guests get no signals",
   },
   "spec.volumes[].emptyDir.medium": {
-    support: "refused",
-    unless: [""],
-    note: "volumes of this node are on its disk",
+    support: "depends",
+    note: "`Memory` where the agent is root on Linux; no huge pages",
   },
   "spec.volumes[].image.*": noImages,
   "spec.volumes[].hostPath.type": {

@@ -8,7 +8,15 @@ export type ProgramCheck =
   | { readonly kind: "component"; readonly world: ComponentWorld }
   | { readonly kind: "invalid"; readonly message: string };
 
-/** Looks at the outline of a module or a component: starting it may still fail. */
-export function checkProgram(bytes: Uint8Array): ProgramCheck {
-  return isComponent(bytes) ? checkComponent(bytes) : checkModule(bytes);
+/**
+ * Looks at the outline of a module or a component: starting it may still fail.
+ * @param entry The export that is to be called; what makes it a program unless given.
+ */
+export function checkProgram(
+  bytes: Uint8Array<ArrayBuffer>,
+  entry?: string,
+): ProgramCheck {
+  return isComponent(bytes)
+    ? checkComponent(bytes, entry)
+    : checkModule(bytes, entry);
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Pod } from "../../k8s/types.ts";
 import { kubernetesArch } from "./node_facts.ts";
 import { createWasmProvider } from "./provider.ts";
+import type { GuestTraits } from "./guest_traits.ts";
 import { wasmRefusals } from "./refusals.ts";
 
 const options = { signal: new AbortController().signal };
@@ -38,6 +39,49 @@ Deno.test("createWasmProvider() describes this machine", async () => {
 Deno.test("node facts use the words of Kubernetes", () => {
   assert.equal(kubernetesArch("x86_64"), "amd64");
   assert.equal(kubernetesArch("aarch64"), "arm64");
+});
+
+const unprivileged: GuestTraits = {
+  uid: 1000,
+  gid: 1000,
+  choosesUsers: false,
+  mounts: false,
+  limitsCpu: true,
+};
+
+Deno.test("wasmRefusals() passes users and memory volumes where the agent is root", () => {
+  const pod: Pod = {
+    spec: {
+      securityContext: {
+        runAsUser: 1001,
+        runAsGroup: 1002,
+        runAsNonRoot: true,
+        supplementalGroups: [1],
+        fsGroup: 2,
+      },
+      volumes: [{ name: "a", emptyDir: { medium: "Memory" } }],
+      containers: [{
+        name: "main",
+        resources: { limits: { cpu: "1" } },
+        securityContext: { runAsUser: 0 },
+      }],
+    },
+  };
+  const root = { ...unprivileged, choosesUsers: true, mounts: true };
+  assert.deepEqual(wasmRefusals(pod, root), []);
+  const elsewhere = { ...root, limitsCpu: false };
+  assert.deepEqual(wasmRefusals(pod, elsewhere).map(({ field }) => field), [
+    "spec.containers[0].resources.limits[cpu]",
+  ]);
+  const huge: Pod = {
+    spec: {
+      volumes: [{ name: "a", emptyDir: { medium: "HugePages" } }],
+      containers: [],
+    },
+  };
+  assert.deepEqual(wasmRefusals(huge, root).map(({ field }) => field), [
+    "spec.volumes[0].emptyDir.medium",
+  ]);
 });
 
 Deno.test("wasmRefusals() passes what admission adds to every pod", () => {
@@ -80,8 +124,8 @@ Deno.test("wasmRefusals() passes what admission adds to every pod", () => {
       }],
     },
   };
-  assert.deepEqual(wasmRefusals(pod, { uid: 1000, gid: 1000 }), []);
-  assert.deepEqual(wasmRefusals({}, { uid: 1000, gid: 1000 }), []);
+  assert.deepEqual(wasmRefusals(pod, unprivileged), []);
+  assert.deepEqual(wasmRefusals({}, unprivileged), []);
 });
 
 Deno.test("wasmRefusals() names each field that cannot be honoured", () => {
@@ -93,7 +137,10 @@ Deno.test("wasmRefusals() names each field that cannot be honoured", () => {
       shareProcessNamespace: true,
       hostAliases: [{ ip: "10.0.0.1" }],
       dnsConfig: {},
-      ephemeralContainers: [{ name: "debug" }],
+      ephemeralContainers: [{
+        name: "debug",
+        securityContext: { privileged: true },
+      }],
       securityContext: {
         runAsUser: 1000,
         runAsGroup: 1000,
@@ -110,7 +157,10 @@ Deno.test("wasmRefusals() names each field that cannot be honoured", () => {
           hostPath: { path: "/dev/null", type: "CharDevice" },
         },
       ],
-      initContainers: [{ name: "first", tty: true }],
+      initContainers: [{
+        name: "first",
+        securityContext: { privileged: true },
+      }],
       containers: [{
         name: "main",
         lifecycle: { stopSignal: "SIGUSR1" } as object,
@@ -137,17 +187,13 @@ Deno.test("wasmRefusals() names each field that cannot be honoured", () => {
       }],
     },
   };
-  const fields = wasmRefusals(pod, { uid: 0, gid: 0 }).map(({ field }) =>
-    field
-  );
+  const fields = wasmRefusals(pod, { ...unprivileged, uid: 0, gid: 0 }).map((
+    { field },
+  ) => field);
   assert.deepEqual(fields, [
-    "spec.hostNetwork",
     "spec.hostPID",
     "spec.hostIPC",
     "spec.shareProcessNamespace",
-    "spec.hostAliases",
-    "spec.dnsConfig",
-    "spec.ephemeralContainers",
     "spec.securityContext.supplementalGroups",
     "spec.securityContext.sysctls",
     "spec.securityContext.runAsUser",
@@ -157,16 +203,15 @@ Deno.test("wasmRefusals() names each field that cannot be honoured", () => {
     "spec.securityContext.seLinuxOptions",
     "spec.volumes[0].emptyDir.medium",
     "spec.volumes[1].hostPath.type",
-    "spec.initContainers[0].tty",
+    "spec.initContainers[0].securityContext.privileged",
     "spec.containers[0].securityContext.privileged",
     "spec.containers[0].securityContext.capabilities.add",
     "spec.containers[0].securityContext.procMount",
     "spec.containers[0].volumeDevices",
-    "spec.containers[0].ports[0].hostPort",
     "spec.containers[0].volumeMounts[0].mountPropagation",
     "spec.containers[0].lifecycle.stopSignal",
     "spec.containers[0].resources.limits[example.com/gpu]",
-    "spec.containers[0].resources.limits[cpu]",
     "spec.containers[0].resources.requests[example.com/gpu]",
+    "spec.ephemeralContainers[0].securityContext.privileged",
   ]);
 });

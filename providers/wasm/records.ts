@@ -2,11 +2,19 @@ import { join } from "node:path";
 import { getLogger } from "../../async/log.ts";
 import type { VolumeSpec } from "../container_spec.ts";
 import type { Exit, PodIdentity } from "../runtime.ts";
+import { unmountBelow } from "./memory_volume.ts";
+import type { PodNetwork } from "./pod_network.ts";
 import type { ProcessIdentity } from "./process_identity.ts";
 
 /** What `pod.json` says: the sandbox and its volumes. */
 export interface PodRecord extends PodIdentity {
   readonly hostname: string;
+  /** The user and the group that are the pod's own; absent where guests are the agent's user. */
+  readonly userId?: number;
+  /** Absent in the record of an agent that knew of no networks. */
+  readonly network?: PodNetwork;
+  /** Annotations that say how its components answer HTTP requests; see `httpSettings`. */
+  readonly http?: Readonly<Record<string, string>>;
   readonly volumes: Readonly<Record<string, VolumeRecord>>;
 }
 
@@ -76,7 +84,10 @@ export class StateRecords {
       );
       if (record?.uid === uid) records.push(record);
       // Without its record a pod was not made in full, or not removed in full.
-      else await remove(join(this.#root, uid));
+      else {
+        await unmountBelow(join(this.#root, uid));
+        await remove(join(this.#root, uid));
+      }
     }
     return records;
   }
@@ -111,13 +122,34 @@ export class StateRecords {
   }
 
   async removeVolume(uid: string, volume: string): Promise<void> {
+    await unmountBelow(this.volumeDir(uid, volume));
     await remove(this.volumeDir(uid, volume));
+  }
+
+  /** Lets go of the volumes and the address of a pod, and gives its record; hostPaths stay. */
+  async endPod(record: PodRecord): Promise<PodRecord> {
+    const volumes = Object.entries(record.volumes);
+    for (const [name, { kind }] of volumes) {
+      if (kind !== "hostPath") await this.removeVolume(record.uid, name);
+    }
+    const { network } = record;
+    if (volumes.length === 0 && network?.isOver !== false) return record;
+    const ended = {
+      ...record,
+      volumes: {},
+      ...(network === undefined
+        ? {}
+        : { network: { ...network, isOver: true } }),
+    };
+    await this.writePod(ended);
+    return ended;
   }
 
   /** Removes a pod with all that is in its directory; what hostPath volumes name stays. */
   async removePod(uid: string): Promise<void> {
     // First, so that a crash half-way leaves nothing that looks like a pod.
     await remove(join(this.podDir(uid), "pod.json"));
+    await unmountBelow(this.podDir(uid));
     await remove(this.podDir(uid));
   }
 }

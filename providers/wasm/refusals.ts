@@ -1,38 +1,45 @@
 import type { Container, Pod, PodSpec, Volume } from "../../k8s/types.ts";
 import type { Refusal } from "../provider.ts";
-
-/** The user that all guests run as: that of the agent. Undefined where there are no such IDs. */
-export interface GuestUser {
-  readonly uid: number | undefined;
-  readonly gid: number | undefined;
-}
+import type { GuestTraits } from "./guest_traits.ts";
+import { httpRefusals } from "./http_settings.ts";
+import { networkRefusals } from "./network_refusals.ts";
 
 /**
  * The fields of a pod that WASI guests in processes of the agent cannot honour.
  *
  * What asks for no more than every guest has passes: no privileges, no capabilities, the default
- * profiles, an own root. `fsGroup` passes too: guests may write to their volumes without it.
+ * profiles, an own root. `fsGroup` passes too: where all guests are the agent's user, they may write
+ * to their volumes without it.
  */
-export function wasmRefusals(pod: Pod, user: GuestUser): readonly Refusal[] {
+export function wasmRefusals(
+  pod: Pod,
+  traits: GuestTraits,
+): readonly Refusal[] {
   if (pod.spec === undefined) return [];
   const { containers, initContainers = [], volumes = [] } = pod.spec;
+  const { ephemeralContainers = [] } = pod.spec;
   return [
-    ...podRefusals(pod.spec, user),
+    ...networkRefusals(pod),
+    ...httpRefusals(pod),
+    ...podRefusals(pod.spec, traits),
     ...volumes.flatMap((volume, i) =>
-      volumeRefusals(volume, `spec.volumes[${i}]`)
+      volumeRefusals(volume, `spec.volumes[${i}]`, traits)
     ),
     ...initContainers.flatMap((container, i) =>
-      containerRefusals(container, `spec.initContainers[${i}]`, user)
+      containerRefusals(container, `spec.initContainers[${i}]`, traits)
     ),
     ...containers.flatMap((container, i) =>
-      containerRefusals(container, `spec.containers[${i}]`, user)
+      containerRefusals(container, `spec.containers[${i}]`, traits)
+    ),
+    ...ephemeralContainers.flatMap((container, i) =>
+      containerRefusals(container, `spec.ephemeralContainers[${i}]`, traits)
     ),
   ];
 }
 
-const noNetwork = "WASI guests have no network of their own yet";
 const noNamespaces = "WASI guests see no processes and share no namespaces";
-const onlyMemory = "only the memory of WASI guests can be limited yet";
+const noLimit = "WASI guests have nothing of the kind that could be limited";
+const noCpuLimit = "this machine cannot limit the CPU time of WASI guests";
 const noUser = "all WASI guests run as the agent's user";
 
 /** Fields that the types of the API do not have yet. */
@@ -40,12 +47,11 @@ interface NewerSpec {
   readonly resources?: { readonly limits?: Readonly<Record<string, string>> };
 }
 
-function podRefusals(spec: PodSpec, user: GuestUser): readonly Refusal[] {
+function podRefusals(spec: PodSpec, traits: GuestTraits): readonly Refusal[] {
   const context = spec.securityContext ?? {};
   const { resources } = spec as NewerSpec;
   const at = "spec.securityContext";
   return collect([
-    [spec.hostNetwork === true, "spec.hostNetwork", noNetwork],
     [spec.hostPID === true, "spec.hostPID", noNamespaces],
     [spec.hostIPC === true, "spec.hostIPC", noNamespaces],
     [
@@ -53,15 +59,8 @@ function podRefusals(spec: PodSpec, user: GuestUser): readonly Refusal[] {
       "spec.shareProcessNamespace",
       noNamespaces,
     ],
-    [some(spec.hostAliases), "spec.hostAliases", noNetwork],
-    [spec.dnsConfig !== undefined, "spec.dnsConfig", noNetwork],
     [
-      some(spec.ephemeralContainers),
-      "spec.ephemeralContainers",
-      "nothing can be run beside a WASI guest",
-    ],
-    [
-      some(context.supplementalGroups),
+      some(context.supplementalGroups) && !traits.choosesUsers,
       `${at}.supplementalGroups`,
       noUser,
     ],
@@ -69,9 +68,9 @@ function podRefusals(spec: PodSpec, user: GuestUser): readonly Refusal[] {
     ...Object.keys(resources?.limits ?? {}).map((name): Check => [
       name !== "memory",
       `spec.resources.limits[${name}]`,
-      onlyMemory,
+      "of all the containers of a pod together, only the memory can be limited",
     ]),
-    ...userChecks(context, at, user),
+    ...userChecks(context, at, traits),
     ...profileChecks(context, at),
   ]);
 }
@@ -79,7 +78,7 @@ function podRefusals(spec: PodSpec, user: GuestUser): readonly Refusal[] {
 function containerRefusals(
   container: Container,
   at: string,
-  user: GuestUser,
+  traits: GuestTraits,
 ): readonly Refusal[] {
   const context = container.securityContext ?? {};
   const contextAt = `${at}.securityContext`;
@@ -100,19 +99,13 @@ function containerRefusals(
       `${contextAt}.procMount`,
       "WASI guests have no /proc",
     ],
-    ...userChecks(context, contextAt, user),
+    ...userChecks(context, contextAt, traits),
     ...profileChecks(context, contextAt),
-    [container.tty === true, `${at}.tty`, "WASI guests have no terminal"],
     [
       some(container.volumeDevices),
       `${at}.volumeDevices`,
       "WASI guests can use no devices",
     ],
-    ...(container.ports ?? []).map(({ hostPort }, i): Check => [
-      (hostPort ?? 0) !== 0,
-      `${at}.ports[${i}].hostPort`,
-      noNetwork,
-    ]),
     ...(container.volumeMounts ?? []).map(({ mountPropagation }, i): Check => [
       (mountPropagation ?? "None") !== "None",
       `${at}.volumeMounts[${i}].mountPropagation`,
@@ -124,9 +117,14 @@ function containerRefusals(
       "WASI guests get no signals",
     ],
     ...Object.keys(limits).map((name): Check => [
-      name !== "memory" && name !== "ephemeral-storage",
+      !["cpu", "memory", "ephemeral-storage"].includes(name),
       `${at}.resources.limits[${name}]`,
-      onlyMemory,
+      noLimit,
+    ]),
+    ...Object.keys(limits).map((name): Check => [
+      name === "cpu" && !traits.limitsCpu,
+      `${at}.resources.limits[${name}]`,
+      noCpuLimit,
     ]),
     ...Object.keys(requests).map((name): Check => [
       !["cpu", "memory", "ephemeral-storage"].includes(name),
@@ -139,12 +137,15 @@ function containerRefusals(
 function volumeRefusals(
   { emptyDir, hostPath }: Volume,
   at: string,
+  { mounts }: GuestTraits,
 ): readonly Refusal[] {
   return collect([
     [
-      (emptyDir?.medium ?? "") !== "",
+      !["", ...(mounts ? ["Memory"] : [])].includes(emptyDir?.medium ?? ""),
       `${at}.emptyDir.medium`,
-      "volumes of this node are on its disk",
+      mounts
+        ? "volumes are on the disk or in memory, without huge pages"
+        : "volumes are on the disk: only root on Linux can have them in memory",
     ],
     [
       ["Socket", "CharDevice", "BlockDevice"].includes(hostPath?.type ?? ""),
@@ -163,8 +164,9 @@ function userChecks(
     readonly runAsNonRoot?: boolean;
   },
   at: string,
-  { uid, gid }: GuestUser,
+  { uid, gid, choosesUsers }: GuestTraits,
 ): readonly Check[] {
+  if (choosesUsers) return [];
   return [
     [
       runAsUser !== undefined && runAsUser !== uid,

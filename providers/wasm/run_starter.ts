@@ -5,26 +5,31 @@ import { RuntimeError } from "../errors.ts";
 import { LogFile } from "../log_file.ts";
 import type { ContainerSpec } from "../container_spec.ts";
 import type { Exit } from "../runtime.ts";
+import type { ControlGroups } from "./control_groups.ts";
 import { describeExit } from "./exit.ts";
+import { explainEnd } from "./explain_end.ts";
+import type { GuestEngine } from "./guest_engine.ts";
 import { GuestExecs } from "./guest_execs.ts";
+import { guestNetwork } from "./guest_network.ts";
 import { GuestProcess } from "./guest_process.ts";
-import type { GuestReport, GuestSpec, Preopen } from "./guest_spec.ts";
+import type { GuestSpec, Preopen } from "./guest_spec.ts";
 import type { Program } from "./located_module.ts";
+import { httpSettings } from "./http_settings.ts";
 import { prepareMounts } from "./mounts.ts";
-import { TranspiledComponents } from "./p2/transpiled_components.ts";
 import { identifyProcess } from "./process_identity.ts";
 import { checkProgram, type ProgramCheck } from "./program_check.ts";
 import {
   type PodRecord,
-  readRecord,
   remove,
   type RunRecord,
   type StateRecords,
 } from "./records.ts";
 import { sha256 } from "./modules.ts";
-import { logPath, type Run } from "./run.ts";
+import { httpUsagePath, logPath, type Run } from "./run.ts";
+import { RunLimits } from "./run_limits.ts";
 import type { RunnerLaunch } from "./runner_process.ts";
 import { readTerminationMessage } from "./termination_message.ts";
+import { guestUser } from "./user_ids.ts";
 
 /** Starts runs of containers, and records how they end. */
 export class RunStarter {
@@ -32,12 +37,22 @@ export class RunStarter {
   readonly #launch: RunnerLaunch;
   /** By image and file: most modules are started often. */
   readonly #checks = new Map<string, CheckedProgram>();
-  readonly #components: TranspiledComponents;
+  readonly #engine: GuestEngine;
+  readonly #groups: ControlGroups | undefined;
 
-  constructor(records: StateRecords, launch: RunnerLaunch) {
+  constructor(
+    records: StateRecords,
+    launch: RunnerLaunch,
+    { engine, groups }: {
+      readonly engine: GuestEngine;
+      /** None: where there are no control groups for us. */
+      readonly groups: ControlGroups | undefined;
+    },
+  ) {
+    this.#groups = groups;
     this.#records = records;
     this.#launch = launch;
-    this.#components = new TranspiledComponents(launch.cwd, launch);
+    this.#engine = engine;
   }
 
   /** Starts a run that is not there yet; leaves nothing behind when it cannot. */
@@ -47,7 +62,10 @@ export class RunStarter {
     program: Program,
   ): Promise<Run> {
     const check = await this.check(spec.image, program);
-    const component = await this.#findComponent(check, spec, program);
+    const component = {
+      ...await this.#findComponent(check, spec, program, pod),
+      programBytes: check.sizeBytes,
+    };
     const dir = this.#records.runDir(pod.uid, spec.name, spec.attempt);
     // Of a start that was cut off before it was recorded.
     await remove(dir);
@@ -73,14 +91,19 @@ export class RunStarter {
   /** Fails with a `RuntimeError` `CreateContainerError` if the module cannot be run. */
   async check(
     image: string,
-    { path, imageId }: Pick<Program, "path" | "imageId">,
+    { path, imageId, entry }: Pick<Program, "path" | "imageId" | "entry">,
   ): Promise<RunnableProgram> {
-    // An image may have several programs.
-    const key = `${imageId} ${path}`;
+    // An image may have several programs, and a program several entries.
+    const key = `${imageId} ${path}#${entry ?? ""}`;
     let check = this.#checks.get(key);
     if (check === undefined) {
       const bytes = await Deno.readFile(path);
-      check = { ...checkProgram(bytes), digest: await sha256(bytes) };
+      const digest = await sha256(bytes);
+      check = {
+        ...checkProgram(bytes, entry),
+        digest,
+        sizeBytes: bytes.length,
+      };
       this.#checks.set(key, check);
     }
     if (check.kind !== "invalid") return check;
@@ -90,18 +113,19 @@ export class RunStarter {
     );
   }
 
-  /** Makes a component ready to run, and says where it listens. */
+  /** Makes a program ready to run, and says where it listens. */
   async #findComponent(
     check: RunnableProgram,
-    { image, containerPorts: [port = defaultPort] = [] }: ContainerSpec,
+    { image, name }: ContainerSpec,
     { path }: Program,
-  ): Promise<Pick<GuestSpec, "component" | "listen">> {
-    if (check.kind === "ok") return {};
+    { http = {} }: PodRecord,
+  ): Promise<Pick<GuestSpec, "component" | "wasmtime" | "http">> {
     try {
-      const component = await this.#components.find(path, check.digest);
-      // TODO(#7): the pod's own address, once pods have one.
-      const listen = { hostname: "127.0.0.1", port };
-      return check.world === "http" ? { component, listen } : { component };
+      const ready = await this.#engine.prepare({ ...check, path });
+      if (check.kind === "ok") return ready;
+      return check.world === "http"
+        ? { ...ready, http: httpSettings(http, name) }
+        : ready;
     } catch (error) {
       throw new RuntimeError(
         "CreateContainerError",
@@ -114,13 +138,18 @@ export class RunStarter {
   async #start(
     pod: PodRecord,
     spec: ContainerSpec,
-    program: Program & Pick<GuestSpec, "component" | "listen">,
+    program:
+      & Program
+      & Pick<GuestSpec, "component" | "wasmtime" | "http">
+      & { readonly programBytes: number },
     dir: string,
   ): Promise<Run> {
+    const user = guestUser(pod.userId, spec.security);
     const { preopens, ...place } = await prepareMounts(
       this.#records,
       pod,
       spec,
+      user,
     );
     const record: RunRecord = {
       id: crypto.randomUUID().replaceAll("-", ""),
@@ -133,24 +162,36 @@ export class RunStarter {
     };
     // Before the process: an agent that dies now leaves a run, if only an unfinished one.
     await this.#records.writeRun(dir, record);
-    const log = await LogFile.create(logPath(dir));
     const guestSpec: GuestSpec = {
       module: program.path,
       ...(program.component === undefined
         ? {}
         : { component: program.component }),
-      ...(program.listen === undefined ? {} : { listen: program.listen }),
+      ...(program.wasmtime === undefined ? {} : { wasmtime: program.wasmtime }),
+      ...(program.entry === undefined ? {} : { entry: program.entry }),
+      ...(program.http === undefined
+        ? {}
+        : { http: program.http, httpUsagePath: httpUsagePath(dir) }),
+      ...guestNetwork(pod.network, spec, program.http !== undefined),
       args: program.args,
       env: guestEnv(spec, pod, program),
       preopens: withRoot(preopens, program),
       stdin: spec.stdin,
+      tty: spec.tty,
       ...(spec.memoryLimitBytes === undefined
         ? {}
         : { memoryLimitBytes: spec.memoryLimitBytes }),
       reportPath: reportPath(dir),
       parentPid: Deno.pid,
+      ...(user === undefined ? {} : { user }),
     };
-    const guest = await this.#spawn(guestSpec, spec, log);
+    this.#checkSpec(spec, guestSpec);
+    const log = await LogFile.create(logPath(dir));
+    const limits = await RunLimits.create(this.#groups, record.id, {
+      ...spec,
+      programBytes: program.programBytes,
+    });
+    const guest = await this.#spawn(guestSpec, spec, { log, limits });
     const full = await this.#recordProcess(dir, record, guest);
     const settled = Promise.withResolvers<void>();
     const run: Run = {
@@ -158,23 +199,35 @@ export class RunStarter {
       dir,
       log,
       guest,
-      execs: new GuestExecs(this.#launch, guestSpec),
+      execs: new GuestExecs(this.#launch, guestSpec, limits),
+      limits,
       stdinOnce: spec.stdinOnce,
+      ports: guestSpec.listeners?.map(({ port }) => port) ?? [],
       ended: settled.promise,
     };
     this.#finish(run, guest).then(settled.resolve);
     return run;
   }
 
+  #checkSpec({ name }: ContainerSpec, guestSpec: GuestSpec): void {
+    const problem = this.#engine.problem(guestSpec);
+    if (problem === undefined) return;
+    throw new RuntimeError(
+      "CreateContainerError",
+      `Cannot create container "${name}": ${problem}`,
+    );
+  }
+
   async #spawn(
     guestSpec: GuestSpec,
     { name }: ContainerSpec,
-    log: LogFile,
+    { log, limits }: { readonly log: LogFile; readonly limits: RunLimits },
   ): Promise<GuestProcess> {
     try {
-      return GuestProcess.spawn(this.#launch, guestSpec, log);
+      return await GuestProcess.start(this.#launch, guestSpec, { log, limits });
     } catch (error) {
       await log.end();
+      await limits.remove();
       throw new RuntimeError(
         "RunContainerError",
         `Cannot start the runner of container "${name}": ${messageOf(error)}`,
@@ -204,17 +257,24 @@ export class RunStarter {
   async #finish(run: Run, guest: GuestProcess): Promise<void> {
     const end = await guest.ended;
     await run.execs?.close();
+    const outOfMemory = !guest.killed &&
+      (await run.limits?.outOfMemory() ?? false);
+    await run.limits?.remove();
     const startedAt = new Date(run.record.startedAt);
-    let exit: Exit = describeExit({ end, startedAt });
+    let exit: Exit = describeExit({ end, startedAt, outOfMemory });
     try {
-      const report = await readRecord<GuestReport>(reportPath(run.dir));
+      const { end: told, report } = await explainEnd(this.#engine, end, {
+        report: reportPath(run.dir),
+        log: logPath(run.dir),
+      });
       const { terminationFile } = run.record;
       const terminationMessage = terminationFile === undefined
         ? undefined
         : await readTerminationMessage(terminationFile, startedAt);
       exit = describeExit({
-        end,
+        end: told,
         startedAt,
+        outOfMemory,
         ...(report === undefined ? {} : { report }),
         ...(terminationMessage === undefined ? {} : { terminationMessage }),
       });
@@ -231,12 +291,12 @@ export class RunStarter {
   }
 }
 
-type CheckedProgram = ProgramCheck & { readonly digest: string };
+type CheckedProgram = ProgramCheck & {
+  readonly digest: string;
+  readonly sizeBytes: number;
+};
 
 type RunnableProgram = Exclude<CheckedProgram, { readonly kind: "invalid" }>;
-
-/** Where servers listen that name no port, as those of `wasmtime serve` do. */
-const defaultPort = 8080;
 
 /** What container runtimes set, which the image's and the pod's own variables replace. */
 function guestEnv(

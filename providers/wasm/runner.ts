@@ -1,5 +1,6 @@
 import { messageOf } from "../../async/message_of.ts";
 import { ChildStdin, emptyInput } from "./child_stdin.ts";
+import { confine } from "./confine.ts";
 import type {
   Descriptor,
   GuestInput,
@@ -17,11 +18,12 @@ import {
   reportExitCodes,
 } from "./guest_spec.ts";
 import type { HostFiles } from "./host_files.ts";
+import { openGuestNet } from "./guest_net.ts";
 import { loadModule } from "./load_module.ts";
-import type { TranspileTask } from "./p2/transpile.ts";
+import { listenVariables, preopenedSocket } from "./open_ports.ts";
 import { dieWithParent } from "./parent_death.ts";
+import { RunnerFile } from "./runner_file.ts";
 import { wasiImports } from "./wasi.ts";
-import { wasiModuleName } from "./wasi_names.ts";
 
 /**
  * Runs the one guest of this process and ends the process as the guest ends.
@@ -31,31 +33,20 @@ import { wasiModuleName } from "./wasi_names.ts";
  */
 export async function runGuest(): Promise<never> {
   const stdin = new ChildStdin(Deno.stdin);
-  const task = JSON.parse(stdin.takeLine()) as GuestSpec | TranspileTask;
+  const spec = JSON.parse(stdin.takeLine()) as GuestSpec;
   dieWithParent();
-  if ("kind" in task) return await runTask(task);
-  const spec = task;
   // It may have died before the kernel knew that we care.
   if (Deno.ppid !== spec.parentPid) Deno.exit(killedExitCode);
   if (!spec.stdin) void exitAtEnd(stdin);
-  const guest = await prepare(spec, spec.stdin ? stdin : emptyInput)
-    .catch((error) => endWith(spec, toReport(error, "StartError")));
+  const reports = new RunnerFile<GuestReport>(spec.reportPath);
+  const input = spec.stdin ? stdin : emptyInput;
+  const guest = await prepare(spec, input, reports)
+    .catch((error) => endWith(reports, toReport(error, "StartError")));
   try {
     return Deno.exit(await guest.run() & 0xff);
   } catch (error) {
     const report = guest.outOfMemory() ? outOfMemory : toReport(error, "Trap");
-    return endWith(spec, report);
-  }
-}
-
-/** Not a guest: what takes too much memory for the agent itself. */
-async function runTask(task: TranspileTask): Promise<never> {
-  try {
-    await (await import("./p2/transpile.ts")).transpile(task);
-    return Deno.exit(0);
-  } catch (error) {
-    Deno.stderr.writeSync(new TextEncoder().encode(messageOf(error)));
-    return Deno.exit(1);
+    return endWith(reports, report);
   }
 }
 
@@ -72,53 +63,66 @@ interface Guest {
   outOfMemory(): boolean;
 }
 
-async function prepare(spec: GuestSpec, input: GuestInput): Promise<Guest> {
+async function prepare(
+  spec: GuestSpec,
+  input: GuestInput,
+  reports: RunnerFile<GuestReport>,
+): Promise<Guest> {
   const { args, env, tty: terminal = false } = spec;
 
   function exitAs(code: number, isOutOfMemory: () => boolean): never {
-    if (code !== 0 && isOutOfMemory()) endWith(spec, outOfMemory);
+    if (code !== 0 && isOutOfMemory()) endWith(reports, outOfMemory);
     return Deno.exit(code & 0xff);
   }
 
   const files = spec.preopens.length > 0 ? findHostFiles() : undefined;
   const directories = openDirectories(spec, files);
+  if (spec.wasmtime !== undefined) {
+    const { becomeWasmtime } = await import("./wasmtime/become_wasmtime.ts");
+    return becomeWasmtime({ ...spec, wasmtime: spec.wasmtime }, {
+      directories: directories.map(({ handle }) => handle),
+      input,
+    });
+  }
   const [stdout, stderr] = [outputTo(Deno.stdout), outputTo(Deno.stderr)];
   if (spec.component !== undefined) {
-    if (spec.exec && spec.listen !== undefined) {
-      throw new GuestFailure(
-        "StartError",
-        "Cannot run a command: the component only answers HTTP requests",
-      );
-    }
     // Only now: most guests are modules, and should start at once.
     const { prepareComponent } = await import("./p2/component_guest.ts");
     const host = { args, env, stdin: input, stdout, stderr, terminal };
+    // A server of HTTP requests listens by itself.
+    const net = openGuestNet(
+      spec.http === undefined ? spec : { ...spec, listeners: [] },
+    );
     const guest = await prepareComponent(
-      { ...spec, directory: spec.component },
+      spec,
       {
         ...host,
         directories,
         files,
+        net,
         exit: (code) => exitAs(code, () => guest.outOfMemory()),
       },
+      () => giveUpRights(spec, files),
     );
-    if (files === undefined) dropPermissions();
     return guest;
   }
+  const net = openGuestNet(spec);
+  const { ports = [] } = net ?? {};
   const descriptors: readonly Descriptor[] = [
     { kind: "input", input, nonBlocking: false, terminal },
     { kind: "output", output: stdout, terminal },
     { kind: "output", output: stderr, terminal },
+    ...ports.map(preopenedSocket),
     ...directories,
   ];
   const loaded = await loadModule(spec);
-  if (files === undefined) dropPermissions();
+  giveUpRights(spec, files);
   const memory = new GuestMemory();
   const exit = (code: number) => exitAs(code, () => guest.outOfMemory());
-  const world = { args, env, exit, memory, descriptors, files };
-  const instance = await WebAssembly.instantiate(loaded.module, {
-    [wasiModuleName]: wasiImports(world),
-  });
+  const variables = { ...listenVariables(ports), ...env };
+  const host = { args, env: variables, exit, memory, descriptors, files, net };
+  const imports = wasiImports(host);
+  const instance = await WebAssembly.instantiate(loaded.module, imports);
   const { memory: exported } = instance.exports;
   if (exported instanceof WebAssembly.Memory) memory.attach(exported);
   const guest: Guest = {
@@ -150,14 +154,28 @@ function openDirectories(
   });
 }
 
+/** The last step before the guest's first instruction: nothing can be opened any more but by it. */
+function giveUpRights(spec: GuestSpec, files: HostFiles | undefined): void {
+  const sockets = (spec.allowedHosts ?? []).length > 0
+    ? "connecting"
+    : (spec.listeners ?? []).length > 0
+    ? "listening"
+    : "none";
+  confine({ ...spec, sockets, mayExec: false });
+  // The agent may have died while the kernel did not care.
+  if (Deno.ppid !== spec.parentPid) Deno.exit(killedExitCode);
+  if (files === undefined) dropPermissions(sockets === "connecting");
+}
+
 /**
  * Leaves this process what a guest needs: a second wall behind the WASI functions.
  *
  * A guest with directories keeps all, as Deno demands all permissions for `/proc/self/fd`.
  */
-function dropPermissions(): void {
+function dropPermissions(connects: boolean): void {
   for (const name of ["run", "ffi", "import", "net", "env", "sys"] as const) {
-    Deno.permissions.revokeSync({ name });
+    // What it may connect to, the WASI functions decide.
+    if (name !== "net" || !connects) Deno.permissions.revokeSync({ name });
   }
 }
 
@@ -178,12 +196,8 @@ function toReport(
 }
 
 /** Tells the agent, and whoever reads the guest's log, how it ended. */
-function endWith(spec: GuestSpec, report: GuestReport): never {
-  if (spec.reportPath !== undefined) {
-    Deno.writeTextFileSync(spec.reportPath, JSON.stringify(report), {
-      mode: 0o600,
-    });
-  }
+function endWith(reports: RunnerFile<GuestReport>, report: GuestReport): never {
+  reports.write(report);
   const what = report.reason === "Trap" ? "wasm trap: " : "";
   const line = `farlet: ${what}${report.message.replaceAll("\n", " ")}\n`;
   try {

@@ -42,7 +42,7 @@ Deno.test("runGuest() reports what cannot be started", async (t) => {
     ["library", /exports no function _start/],
     [
       "unknown_imports",
-      /imports env\.foo, wasi_snapshot_preview1\.sock_open, env\.memory, which WASI preview 1 does not have/,
+      /imports env\.foo, wasi_snapshot_preview1\.sock_teleport, env\.memory, which WASI preview 1 does not have/,
     ],
     ["absent", /absent\.wasm: No such file/],
   ] as const;

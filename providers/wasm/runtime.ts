@@ -1,9 +1,9 @@
 import type { AbortOptions } from "../../async/abort.ts";
 import { ChangeFeed } from "../../async/change_feed.ts";
+import type { MetricFamily } from "../../async/metric_text.ts";
 import { RuntimeError } from "../errors.ts";
-import { checkHostPath } from "../host_path.ts";
-import { readLogFile } from "../log_reader.ts";
 import type {
+  ContainerResources,
   ContainerSpec,
   SandboxSpec,
   VolumeSpec,
@@ -16,35 +16,38 @@ import type {
   LogOptions,
   ObservedPod,
   PodIdentity,
+  PortConnection,
   ProcessStreams,
   PulledImage,
   PullOptions,
   VolumeFileRef,
 } from "../runtime.ts";
+import type { ServerAddress } from "../provider.ts";
 import type { RuntimeStats } from "../samples.ts";
-import { writeVolumeFiles } from "../volume_dir.ts";
 import { adoptPods, type Pod } from "./adoption.ts";
+import type { ControlGroups } from "./control_groups.ts";
+import { guestTraits } from "./guest_traits.ts";
+import { httpMetrics } from "./http_metrics.ts";
+import { httpAnnotations } from "./http_settings.ts";
 import { RuntimeImages } from "./images.ts";
 import { programOf } from "./located_module.ts";
-import { StateRecords } from "./records.ts";
+import { isolateGuests } from "./machine_isolation.ts";
+import { makeVolume } from "./make_volume.ts";
+import { podHttpUsage } from "./pod_http_usage.ts";
+import { PodNetworks } from "./pod_networks.ts";
+import { type PodRecord, StateRecords } from "./records.ts";
 import { readVolumeFile } from "./read_volume_file.ts";
-import { logPath, observeRuns, type Run } from "./run.ts";
+import { killRun, observeRuns, type Run } from "./run.ts";
+import { readRunLog } from "./run_logs.ts";
 import { RunStarter } from "./run_starter.ts";
+import { V8Engine } from "./v8_engine.ts";
 import { runnerLaunch } from "./runner_launch.ts";
+import type { SpareRunners } from "./spare_runners.ts";
+import type { WasmRuntimeOptions } from "./runtime_options.ts";
 import { RuntimeUsage } from "./runtime_usage.ts";
 import { StateLock } from "./state_lock.ts";
-
-/** Options for {@linkcode WasmRuntime.open}. */
-export interface WasmRuntimeOptions {
-  /** An absolute path; made with mode 0700 if it is missing. */
-  readonly stateDir: string;
-  /** Directories below which `file://` images may be; none by default. */
-  readonly allowLocalModules?: readonly string[];
-  /** Says where the user's registry credentials are: `HOME`, `DOCKER_CONFIG`, …; empty by default. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  /** The program and arguments of a runner process; by default this program itself. */
-  readonly runnerCommand?: readonly string[];
-}
+import { connectTcp } from "./tcp_connection.ts";
+import { defaultUserIds, freeUserId, type UserIdRange } from "./user_ids.ts";
 
 /**
  * Runs WASI modules, each container in a child process of its own, and keeps what the next agent
@@ -54,28 +57,57 @@ export interface WasmRuntimeOptions {
  * `ContainerStatusUnknown`.
  */
 export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
+  /** Our own, and those of containerd's shims (runwasi) that run the same images. */
+  readonly handlers = ["farlet", "wasm", "wasmtime", "wasmedge", "wasmer"];
   readonly #records: StateRecords;
   readonly #images: RuntimeImages;
   readonly #starter: RunStarter;
   readonly #lock: StateLock;
+  readonly #groups: ControlGroups | undefined;
+  /** Undefined where guests stay the agent's user. */
+  readonly #userIds: UserIdRange | undefined;
   readonly #pods: Map<string, Pod>;
   readonly #feed = new ChangeFeed<string>();
   readonly #usage: RuntimeUsage;
+  readonly #networks: PodNetworks;
+  readonly #spares: SpareRunners | undefined;
 
   private constructor(
-    { stateDir, allowLocalModules = [], env = {}, runnerCommand }:
-      WasmRuntimeOptions,
-    records: StateRecords,
-    pods: Map<string, Pod>,
-    lock: StateLock,
+    {
+      stateDir,
+      allowLocalModules = [],
+      insecureRegistries = [],
+      env = {},
+      runnerCommand,
+      userIds,
+      engine,
+      spareRunners = 0,
+    }: WasmRuntimeOptions,
+    { records, pods, lock, groups, networks }: {
+      readonly records: StateRecords;
+      readonly pods: Map<string, Pod>;
+      readonly lock: StateLock;
+      readonly groups: ControlGroups | undefined;
+      readonly networks: PodNetworks;
+    },
   ) {
     this.#records = records;
+    this.#userIds = userIds;
     this.#pods = pods;
-    this.#images = new RuntimeImages({ stateDir, allowLocalModules, env });
-    const launch = runnerLaunch(stateDir, runnerCommand);
-    this.#starter = new RunStarter(records, launch);
+    this.#images = new RuntimeImages({
+      ...{ stateDir, allowLocalModules, env, insecureRegistries },
+      user: userIds?.first ?? Deno.uid() ?? undefined,
+    });
+    const launch = runnerLaunch(stateDir, runnerCommand, spareRunners);
+    this.#spares = launch.spares;
+    this.#starter = new RunStarter(records, launch, {
+      engine: engine ?? new V8Engine(),
+      groups,
+    });
+    this.#groups = groups;
     this.#lock = lock;
     this.#usage = new RuntimeUsage(records);
+    this.#networks = networks;
   }
 
   /** Locks the state directory and takes over what is in it. Fails if another agent has it. */
@@ -86,7 +118,13 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
     const lock = await StateLock.acquire(stateDir);
     try {
       const records = new StateRecords(stateDir);
-      return new WasmRuntime(options, records, await adoptPods(records), lock);
+      const { userIds = defaultUserIds, ...others } = options;
+      options = guestTraits().choosesUsers ? { userIds, ...others } : others;
+      const pods = await adoptPods(records);
+      const groups = await isolateGuests(stateDir);
+      const networks = await PodNetworks.open(pods, options);
+      const state = { records, pods, lock, groups, networks };
+      return new WasmRuntime(options, state);
     } catch (error) {
       lock[Symbol.dispose]();
       throw error;
@@ -96,9 +134,12 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
   /** Kills what still runs, records that, and lets go of the state directory. */
   async [Symbol.asyncDispose](): Promise<void> {
     const runs = [...this.#pods.values()].flatMap(allRuns);
-    await Promise.all(runs.map(kill));
+    await Promise.all(runs.map(killRun));
     await this.#usage[Symbol.asyncDispose]();
     await this.#images[Symbol.asyncDispose]();
+    await this.#spares?.[Symbol.asyncDispose]();
+    await this.#groups?.remove();
+    await this.#networks[Symbol.asyncDispose]();
     this.#lock[Symbol.dispose]();
   }
 
@@ -114,7 +155,7 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
     return Promise.resolve({
       uid: podUid,
       sandbox: pod === undefined ? "absent" : "ready",
-      ips: [],
+      ips: this.#networks.ipsOf(podUid),
       containers: [...pod?.runs.values() ?? []].flatMap(observeRuns),
     });
   }
@@ -124,19 +165,32 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
   }
 
   async createSandbox(
-    { uid, namespace, name, hostname }: SandboxSpec,
+    spec: SandboxSpec,
     _options: AbortOptions,
   ): Promise<void> {
+    const { uid, namespace, name, hostname } = spec;
     if (this.#pods.has(uid)) return;
-    const record = { uid, namespace, name, hostname, volumes: {} };
-    await this.#records.writePod(record);
-    this.#pods.set(uid, { record, runs: new Map() });
+    await this.#networks.create(spec, async (network) => {
+      const record = {
+        ...{ uid, namespace, name, hostname, network, volumes: {} },
+        http: httpAnnotations(spec.annotations),
+        ...this.#newUser(),
+      };
+      // At once: no other pod may get what it has.
+      this.#pods.set(uid, { record, runs: new Map() });
+      try {
+        await this.#records.writePod(record);
+      } catch (error) {
+        this.#pods.delete(uid);
+        throw error;
+      }
+    });
     this.#feed.notify(uid);
   }
 
   async removeSandbox(podUid: string, _options: AbortOptions): Promise<void> {
     const pod = this.#pods.get(podUid);
-    if (pod !== undefined) await Promise.all(allRuns(pod).map(kill));
+    if (pod !== undefined) await Promise.all(allRuns(pod).map(killRun));
     await this.#records.removePod(podUid);
     if (this.#pods.delete(podUid)) this.#feed.notify(podUid);
   }
@@ -144,13 +198,7 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
   async endSandbox(podUid: string, _options: AbortOptions): Promise<void> {
     const pod = this.#pods.get(podUid);
     if (pod === undefined) return;
-    for (const [name, { kind }] of Object.entries(pod.record.volumes)) {
-      if (kind === "hostPath") continue;
-      await this.#records.removeVolume(podUid, name);
-    }
-    if (Object.keys(pod.record.volumes).length === 0) return;
-    pod.record = { ...pod.record, volumes: {} };
-    await this.#records.writePod(pod.record);
+    pod.record = await this.#records.endPod(pod.record);
   }
 
   get imageAccess(): KeptText {
@@ -194,17 +242,7 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
     const pod = this.#pod(podUid);
     const { name, kind } = volume;
     const directory = this.#records.volumeDir(podUid, name);
-    switch (volume.kind) {
-      case "files":
-        await writeVolumeFiles(directory, volume.files);
-        break;
-      case "emptyDir":
-        await makeEmptyDir(directory);
-        break;
-      case "hostPath":
-        await checkHostPath(volume);
-        break;
-    }
+    await makeVolume(volume, directory, pod.record.userId);
     const hostPath = volume.kind === "hostPath" ? volume.path : undefined;
     const known = pod.record.volumes[name];
     if (known?.kind === kind && known.hostPath === hostPath) return;
@@ -261,25 +299,21 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
     await run?.ended;
   }
 
+  async updateContainer(
+    ref: ContainerRef,
+    resources: ContainerResources,
+    _options: AbortOptions,
+  ): Promise<void> {
+    const run = this.#newestRun(ref);
+    if (run?.exit === undefined) await run?.limits?.update(resources);
+  }
+
   readLogs(
-    { podUid, container }: ContainerRef,
-    { previous, ...options }: LogOptions & AbortOptions,
+    ref: ContainerRef,
+    options: LogOptions & AbortOptions,
   ): ReadableStream<Uint8Array> {
-    const runs = this.#pods.get(podUid)?.runs.get(container);
-    const run = runs?.at(previous ? -2 : -1);
-    if (run === undefined) {
-      const which = previous ? "previous run of container" : "container";
-      return failed(
-        new Deno.errors.NotFound(
-          `Cannot read the log of ${which} "${container}": there is none`,
-        ),
-      );
-    }
-    const { log } = run;
-    return readLogFile(
-      logPath(run.dir),
-      log === undefined ? options : { ...options, live: log },
-    );
+    const runs = this.#pods.get(ref.podUid)?.runs.get(ref.container) ?? [];
+    return readRunLog(ref.container, runs, options);
   }
 
   async exec(
@@ -305,8 +339,35 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
     await run.ended;
   }
 
+  async portForward(
+    podUid: string,
+    port: number,
+    options: AbortOptions,
+  ): Promise<PortConnection> {
+    return await this.#networks.connect(podUid, port, options);
+  }
+
+  async dial(
+    address: ServerAddress,
+    options: AbortOptions,
+  ): Promise<PortConnection> {
+    return await connectTcp(address, options);
+  }
+
+  /** What `/metrics` tells of the guests that answer HTTP requests. */
+  async metrics(): Promise<readonly MetricFamily[]> {
+    return httpMetrics(await podHttpUsage(this.#pods));
+  }
+
   stats(options: AbortOptions): Promise<RuntimeStats> {
     return this.#usage.sample(this.#pods, options);
+  }
+
+  /** A user that no pod has; none where guests stay the agent's. */
+  #newUser(): Pick<PodRecord, "userId"> {
+    if (this.#userIds === undefined) return {};
+    const taken = [...this.#pods.values()].map(({ record }) => record.userId);
+    return { userId: freeUserId(this.#userIds, taken) };
   }
 
   #pod(uid: string): Pod {
@@ -336,19 +397,4 @@ export class WasmRuntime implements ContainerRuntime, AsyncDisposable {
 
 function allRuns({ runs }: Pod): readonly Run[] {
   return [...runs.values()].flat();
-}
-
-async function kill(run: Run): Promise<void> {
-  if (run.exit === undefined) run.guest?.kill("SIGKILL");
-  await run.ended;
-}
-
-async function makeEmptyDir(directory: string): Promise<void> {
-  await Deno.mkdir(directory, { recursive: true });
-  // Exactly so, whatever the umask is: any container of the pod may write.
-  if (Deno.build.os !== "windows") await Deno.chmod(directory, 0o777);
-}
-
-function failed(error: Error): ReadableStream<Uint8Array> {
-  return new ReadableStream({ start: (controller) => controller.error(error) });
 }

@@ -2,6 +2,7 @@ import type { AbortOptions } from "../../async/abort.ts";
 import { listLogs } from "../log_rotation.ts";
 import type { ContainerSample, RuntimeStats } from "../samples.ts";
 import type { Pod } from "./adoption.ts";
+import { terminationDir } from "./mounts.ts";
 import { processUsage } from "./process_identity.ts";
 import type { StateRecords } from "./records.ts";
 import { logPath, type Run } from "./run.ts";
@@ -11,6 +12,8 @@ import { type VolumePlace, VolumeUsage } from "./volume_usage.ts";
 export class RuntimeUsage implements AsyncDisposable {
   readonly #records: StateRecords;
   readonly #volumes = new VolumeUsage();
+  /** What containers write outside of volumes, by the name of the container. */
+  readonly #roots = new VolumeUsage();
 
   constructor(records: StateRecords) {
     this.#records = records;
@@ -24,18 +27,31 @@ export class RuntimeUsage implements AsyncDisposable {
     const running = [...pods].flatMap(([podUid, { runs }]) =>
       [...runs.values()].map((runs) => sampleContainer(podUid, runs))
     );
-    const [containers, volumes] = await Promise.all([
+    const [containers, roots, volumes] = await Promise.all([
       Promise.all(running),
+      this.#roots.sample(rootPlaces(pods), options),
       this.#volumes.sample(this.#places(pods), options),
     ]);
+    const rootBytes = new Map(
+      roots.map(({ podUid, volume, usedBytes }) => [
+        rootKey(podUid, volume),
+        usedBytes,
+      ]),
+    );
     return {
-      containers: containers.filter((sample) => sample !== undefined),
+      containers: containers.filter((sample) => sample !== undefined)
+        .map((sample) => ({
+          ...sample,
+          rootfsBytes:
+            rootBytes.get(rootKey(sample.podUid, sample.container)) ?? 0,
+        })),
       volumes,
     };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#volumes[Symbol.asyncDispose]();
+    await this.#roots[Symbol.asyncDispose]();
   }
 
   /** What a hostPath volume takes up is not the pod's. */
@@ -50,6 +66,23 @@ export class RuntimeUsage implements AsyncDisposable {
         }))
     );
   }
+}
+
+/** The directories beside volumes that the newest runs of containers may write to. */
+function rootPlaces(pods: ReadonlyMap<string, Pod>): readonly VolumePlace[] {
+  return [...pods].flatMap(([podUid, { runs }]) =>
+    [...runs].flatMap(([volume, runs]) =>
+      runs.slice(-1).map((run) => ({
+        podUid,
+        volume,
+        directory: terminationDir(run.dir),
+      }))
+    )
+  );
+}
+
+function rootKey(podUid: string, container: string): string {
+  return `${podUid}/${container}`;
 }
 
 /** The process of the container's newest run; the logs of all runs that are kept. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AbortOptions } from "../../async/abort.ts";
-import type { ContainerSpec } from "../container_spec.ts";
+import type { ContainerSpec, SandboxSpec } from "../container_spec.ts";
 import type {
   ContainerRef,
   Exit,
@@ -11,6 +11,7 @@ import type {
 } from "../runtime.ts";
 import { plainContainer, plainSandbox } from "../test_specs.ts";
 import { WasmRuntime } from "./runtime.ts";
+import type { WasmRuntimeOptions } from "./runtime_options.ts";
 
 /** The directory of the test modules. */
 export const guests: string = fileURLToPath(
@@ -19,6 +20,12 @@ export const guests: string = fileURLToPath(
 
 /** The container that a {@linkcode Bench} starts. */
 export const main: ContainerRef = { podUid: "uid-1", container: "main" };
+
+/** For a guest with files of the machine: it is the agent's user, root as it may be. */
+export const agentsUser: ContainerSpec["security"] = {
+  ...plainContainer({ image: "", imageId: "" }).security,
+  runAsUser: Deno.uid() ?? 0,
+};
 
 /** What a command did. */
 export interface ExecResult {
@@ -56,9 +63,12 @@ export class Bench implements AsyncDisposable {
   }
 
   /** @param guest A file in `tests/guests`, without its ending. */
-  static async open(guest = "guest"): Promise<Bench> {
+  static async open(
+    guest = "guest",
+    more: Partial<WasmRuntimeOptions> = {},
+  ): Promise<Bench> {
     const dir = await Deno.makeTempDir();
-    const runtime = await openRuntime(dir);
+    const runtime = await openRuntime(dir, more);
     const bench = new Bench(dir, `file://${guests}/${guest}.wasm`, runtime);
     await bench.createSandbox("uid-1");
     return bench;
@@ -73,10 +83,13 @@ export class Bench implements AsyncDisposable {
     this.runtime = await openRuntime(this.dir);
   }
 
-  async createSandbox(uid: string): Promise<void> {
+  async createSandbox(
+    uid: string,
+    more: Partial<SandboxSpec> = {},
+  ): Promise<void> {
     const identity = { uid, namespace: "default", name: `pod-${uid}` };
     await this.runtime.createSandbox(
-      { ...plainSandbox(identity), hostname: "web-0" },
+      { ...plainSandbox(identity), hostname: "web-0", ...more },
       this.options,
     );
   }
@@ -175,9 +188,13 @@ export class Bench implements AsyncDisposable {
 }
 
 /** A runtime over the state directory of a {@linkcode Bench}. */
-export async function openRuntime(dir: string): Promise<WasmRuntime> {
+export async function openRuntime(
+  dir: string,
+  more: Partial<WasmRuntimeOptions> = {},
+): Promise<WasmRuntime> {
   return await WasmRuntime.open({
     stateDir: join(dir, "state"),
     allowLocalModules: [guests, dir],
+    ...more,
   });
 }

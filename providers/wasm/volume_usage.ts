@@ -12,19 +12,25 @@ export interface VolumePlace {
   readonly directory: string;
 }
 
-/** How old what is known of a volume may be: the kubelet's `volumeStatsAggPeriod`. */
-const period = 60_000;
+/**
+ * How old what is known of a volume may be: as often as the kubelet looks at limits, but less often
+ * what takes long, down to its `volumeStatsAggPeriod`.
+ */
+const period = { shortest: 9_000, longest: 60_000, timesMeasuring: 100 };
 
-/** How long a caller waits for what is not known yet; it is there when he asks again. */
-const patience = 200;
+/**
+ * How long a caller waits for what is not known yet, and for news of what is; they are there when he
+ * asks again.
+ */
+const patience = { unknown: 200, known: 30 };
 
-/** Measures volumes, one after the other and each at most once a minute. */
+/** Measures volumes, one after the other: small ones every few seconds, large ones every minute. */
 export class VolumeUsage implements AsyncDisposable {
   readonly #stop = new AbortController();
   /** By directory; undefined for what cannot be measured. */
   readonly #known = new Map<
     string,
-    { readonly at: Date; readonly sample: VolumeSample | undefined }
+    { readonly dueAt: number; readonly sample: VolumeSample | undefined }
   >();
   #measuring: Promise<void> | undefined;
 
@@ -37,8 +43,13 @@ export class VolumeUsage implements AsyncDisposable {
     for (const directory of this.#known.keys()) {
       if (!directories.has(directory)) this.#known.delete(directory);
     }
-    this.#measuring ??= this.#measure(places);
-    using deadline = new Deadline(patience, { signal });
+    // Set before it is unset, also where there is nothing to measure.
+    this.#measuring ??= this.#measure(places).finally(() => {
+      this.#measuring = undefined;
+    });
+    const isKnown = places.every(({ directory }) => this.#known.has(directory));
+    const limit = isKnown ? patience.known : patience.unknown;
+    using deadline = new Deadline(limit, { signal });
     try {
       await abortable(this.#measuring, deadline);
     } catch (error) {
@@ -60,13 +71,16 @@ export class VolumeUsage implements AsyncDisposable {
     const { signal } = this.#stop;
     for (const place of places) {
       const known = this.#known.get(place.directory);
-      if (known && Date.now() - known.at.getTime() < period) continue;
+      const begin = performance.now();
+      if (known && begin < known.dueAt) continue;
       try {
         const sample = await measure(place, { signal });
-        this.#known.set(place.directory, { at: new Date(), sample });
+        const dueAt = nextTime(begin, performance.now());
+        this.#known.set(place.directory, { dueAt, sample });
       } catch (error) {
         if (signal.aborted) return;
-        this.#known.set(place.directory, { at: new Date(), sample: undefined });
+        const dueAt = begin + period.longest;
+        this.#known.set(place.directory, { dueAt, sample: undefined });
         const { podUid, volume } = place;
         getLogger("wasm").debug("Could not measure a volume", {
           podUid,
@@ -75,8 +89,13 @@ export class VolumeUsage implements AsyncDisposable {
         });
       }
     }
-    this.#measuring = undefined;
   }
+}
+
+function nextTime(begin: number, end: number): number {
+  const { shortest, longest, timesMeasuring } = period;
+  const wait = Math.max(shortest, (end - begin) * timesMeasuring);
+  return end + Math.min(wait, longest);
 }
 
 async function measure(

@@ -1,6 +1,7 @@
 import type { Descriptor, OpenDirectory, OpenFile } from "./descriptors.ts";
 import { errno, fail } from "./errno.ts";
 import {
+  type FileStat,
   fileType,
   setPathTimes,
   statPath,
@@ -13,22 +14,32 @@ import { fdFlag, type WasiFunctions, type WasiHost } from "./wasi_host.ts";
 
 /** The functions that work on an open file or directory. */
 export function fileFunctions(host: WasiHost) {
-  const { memory, descriptors } = host;
+  const { memory, descriptors, snapshot } = host;
 
   function close(descriptor: Descriptor): void {
     if (descriptor.kind === "file") descriptor.file.close();
     if (descriptor.kind === "directory") {
       host.files?.closeDirectory(descriptor.handle);
     }
+    if (descriptor.kind === "socket") {
+      for (const handle of descriptor.handles) host.net?.sockets.close(handle);
+    }
   }
 
   return {
-    fd_advise(fd: number): number {
-      descriptors.get(fd);
+    fd_advise(
+      fd: number,
+      _start: bigint,
+      _length: bigint,
+      advice: number,
+    ): number {
+      descriptors.file(fd);
+      if (advice >>> 0 > maxAdvice) fail(errno.inval);
       return errno.success;
     },
+    // The system does not have it everywhere: WASI 0.2 has dropped it, wasmtime refuses it too.
     fd_allocate(fd: number): number {
-      descriptors.get(fd);
+      descriptors.file(fd);
       return errno.notsup;
     },
     fd_close(fd: number): number {
@@ -56,10 +67,15 @@ export function fileFunctions(host: WasiHost) {
     },
     fd_fdstat_set_flags(fd: number, flags: number): number {
       const descriptor = descriptors.get(fd);
+      if (descriptor.kind === "directory") return errno.badf;
+      // Nothing here writes through to the disk by itself.
+      if ((flags & ~(fdFlag.append | fdFlag.nonBlock)) !== 0) {
+        return errno.inval;
+      }
       if (descriptor.kind === "file") {
         descriptor.append = (flags & fdFlag.append) > 0;
       }
-      if (descriptor.kind === "file" || descriptor.kind === "input") {
+      if (descriptor.kind !== "output") {
         descriptor.nonBlocking = (flags & fdFlag.nonBlock) > 0;
       }
       return errno.success;
@@ -70,9 +86,7 @@ export function fileFunctions(host: WasiHost) {
     },
     fd_filestat_get(fd: number, out: number): number {
       const descriptor = descriptors.get(fd);
-      if (descriptor.kind === "input" || descriptor.kind === "output") {
-        memory.slice(out, 64).fill(0);
-      } else writeFileStat(memory, out, statOf(descriptor));
+      writeFileStat(host, out, statOf(descriptor));
       return errno.success;
     },
     fd_filestat_set_size(fd: number, size: bigint): number {
@@ -88,8 +102,8 @@ export function fileFunctions(host: WasiHost) {
       flags: number,
     ): number {
       const descriptor = descriptors.get(fd);
-      if (descriptor.kind === "input" || descriptor.kind === "output") {
-        return errno.inval;
+      if (descriptor.kind !== "file" && descriptor.kind !== "directory") {
+        return errno.badf;
       }
       if (descriptor.readOnly) return errno.rofs;
       const request = { accessed, modified, flags };
@@ -99,13 +113,22 @@ export function fileFunctions(host: WasiHost) {
       return errno.success;
     },
     fd_prestat_get(fd: number, out: number): number {
-      const name = preopenName(descriptors.get(fd));
-      memory.setUint32(out, 0); // a directory
-      memory.setUint32(out + 4, name.length);
+      const descriptor = descriptors.get(fd);
+      // Those who look for directories stop at the first descriptor that is not preopened at all,
+      // but pass over one that is something else.
+      const isSocket = descriptor.kind === "socket" && descriptor.preopened;
+      const length = isSocket ? 0 : preopenName(descriptor).length;
+      memory.setUint32(
+        out,
+        isSocket ? preopenType.other : preopenType.directory,
+      );
+      memory.setUint32(out + 4, length);
       return errno.success;
     },
     fd_prestat_dir_name(fd: number, out: number, length: number): number {
-      const name = preopenName(descriptors.get(fd));
+      const descriptor = descriptors.get(fd);
+      if (descriptor.kind !== "directory") return errno.notdir;
+      const name = preopenName(descriptor);
       if (name.length > length >>> 0) fail(errno.nametoolong);
       memory.slice(out, name.length).set(name);
       return errno.success;
@@ -140,15 +163,16 @@ export function fileFunctions(host: WasiHost) {
       return errno.success;
     },
     fd_seek(fd: number, offset: bigint, whence: number, out: number): number {
-      const file = descriptors.file(fd);
-      const position = seekBase(file, whence) + Number(offset);
+      const file = descriptors.seekable(fd);
+      const from = snapshot === 0 ? [1, 2, 0][whence] : whence;
+      const position = seekBase(file, from) + Number(offset);
       if (position < 0) fail(errno.inval);
       memory.setUint64(out, BigInt(position));
       file.position = position;
       return errno.success;
     },
     fd_tell(fd: number, out: number): number {
-      memory.setUint64(out, BigInt(descriptors.file(fd).position));
+      memory.setUint64(out, BigInt(descriptors.seekable(fd).position));
       return errno.success;
     },
   } satisfies Partial<WasiFunctions>;
@@ -164,6 +188,10 @@ function typeOf(descriptor: Descriptor): number {
       return fileType.regularFile;
     case "directory":
       return fileType.directory;
+    case "socket":
+      return descriptor.type === "stream"
+        ? fileType.streamSocket
+        : fileType.datagramSocket;
   }
 }
 
@@ -178,6 +206,7 @@ function rightsOf(descriptor: Descriptor): bigint {
   switch (descriptor.kind) {
     case "input":
     case "output":
+    case "socket":
       return right.all & ~(right.seek | right.tell);
     case "file":
       return right.all & ~(descriptor.readable ? 0n : right.read) &
@@ -187,10 +216,17 @@ function rightsOf(descriptor: Descriptor): bigint {
   }
 }
 
-function statOf(descriptor: OpenFile | OpenDirectory) {
-  return descriptor.kind === "file"
-    ? descriptor.file.stat()
-    : statPath(selfPath(descriptor));
+function statOf(descriptor: Descriptor): FileStat {
+  switch (descriptor.kind) {
+    case "file":
+      return descriptor.file.stat();
+    case "directory":
+      return statPath(selfPath(descriptor));
+    case "input":
+    case "output":
+    case "socket":
+      return { ...noStat, type: typeOf(descriptor) };
+  }
 }
 
 /** The directory itself, where the last part of a path is not to be followed. */
@@ -205,7 +241,10 @@ function preopenName(descriptor: Descriptor): Uint8Array {
   return name === undefined ? fail(errno.badf) : new TextEncoder().encode(name);
 }
 
-function seekBase({ file, position }: OpenFile, whence: number): number {
+function seekBase(
+  { file, position }: OpenFile,
+  whence: number | undefined,
+): number {
   switch (whence) {
     case 0:
       return 0;
@@ -217,6 +256,23 @@ function seekBase({ file, position }: OpenFile, whence: number): number {
       return fail(errno.inval);
   }
 }
+
+/** `POSIX_FADV_NOREUSE`. */
+const maxAdvice = 5;
+
+/** Of what is no file. */
+const noStat = {
+  device: 0n,
+  inode: 0n,
+  links: 0n,
+  size: 0n,
+  accessedNanos: 0n,
+  modifiedNanos: 0n,
+  changedNanos: 0n,
+};
+
+/** WASI itself knows directories alone. */
+const preopenType = { directory: 0, other: 1 } as const;
 
 /** Rights of WASI preview 1 that guests look at. */
 const right = {

@@ -1,4 +1,5 @@
 import type { DescriptorTable } from "./descriptors.ts";
+import type { GuestNet } from "./guest_sockets.ts";
 import type { GuestMemory } from "./guest_memory.ts";
 import type { HostFiles } from "./host_files.ts";
 import type { WasiFunctionName } from "./wasi_names.ts";
@@ -16,6 +17,10 @@ export interface WasiHost {
   readonly descriptors: DescriptorTable;
   /** Absent where the guest has no directories. */
   readonly files: HostFiles | undefined;
+  /** 1 for preview 1; 0 for the snapshot before it, which differs in some structures. */
+  readonly snapshot: 0 | 1;
+  /** Absent where the guest neither listens nor may reach anything. */
+  readonly net: GuestNet | undefined;
 }
 
 /** Bits of the `fdflags` of WASI preview 1. */

@@ -102,7 +102,7 @@ export function pathFunctions(host: WasiHost) {
       length: number,
       out: number,
     ): number {
-      writeFileStat(memory, out, statAt(at(fd, path, length, lookupFlags)));
+      writeFileStat(host, out, statAt(at(fd, path, length, lookupFlags)));
       return errno.success;
     },
     path_filestat_set_times(

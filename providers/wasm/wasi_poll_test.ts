@@ -31,7 +31,10 @@ async function poll(input: GuestInput, ...wanted: readonly Subscription[]) {
     memory.setUint64(at + 24, item.nanos);
     memory.setUint16(at + 40, item.absolute ? 1 : 0);
   }
-  const host = { memory, descriptors, files: undefined };
+  const host = {
+    ...{ memory, descriptors, files: undefined, net: undefined },
+    snapshot: 1 as const,
+  };
   const { poll_oneoff: call } = pollFunctions(host, new Clocks());
   const result = await call(subscriptions, events, wanted.length, outCount);
   assert.equal(result, errno.success);

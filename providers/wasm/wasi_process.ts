@@ -75,7 +75,7 @@ export function processFunctions(
     },
     sched_yield: (): number => errno.success,
     proc_exit: (code: number): never => process.exit(code >>> 0),
-    proc_raise: (): number => errno.nosys,
+    proc_raise: (): number => errno.notsup,
   } satisfies Partial<WasiFunctions>;
 }
 

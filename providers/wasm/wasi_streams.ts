@@ -1,10 +1,12 @@
 import type { GuestInput, OpenFile } from "./descriptors.ts";
 import { errno, fail } from "./errno.ts";
 import type { Span } from "./guest_memory.ts";
+import { type GuestSocket, SocketTransfers } from "./guest_sockets.ts";
 import type { WasiFunctions, WasiHost } from "./wasi_host.ts";
+import { andThen } from "./wasi_sockets.ts";
 
 /** The functions that read and write, be it a file or a standard stream. */
-export function streamFunctions({ memory, descriptors }: WasiHost) {
+export function streamFunctions({ memory, descriptors, net }: WasiHost) {
   function readFile(
     { file, readable }: OpenFile,
     spans: readonly Span[],
@@ -48,6 +50,23 @@ export function streamFunctions({ memory, descriptors }: WasiHost) {
     return answer(outCount, bytes.length);
   }
 
+  /** Without a network there is no socket. */
+  function transfers(): SocketTransfers {
+    return new SocketTransfers(net ?? fail(errno.notsock), memory);
+  }
+
+  function receive(
+    socket: GuestSocket,
+    spans: readonly Span[],
+    outCount: number,
+  ): number | Promise<number> {
+    memory.span(outCount, 4);
+    return andThen(
+      transfers().receive(socket, spans, 0),
+      ({ count }) => answer(outCount, count),
+    );
+  }
+
   function answer(outCount: number, count: number): number {
     memory.setUint32(outCount, count);
     return errno.success;
@@ -64,9 +83,10 @@ export function streamFunctions({ memory, descriptors }: WasiHost) {
       const spans = memory.vector(vector, count);
       switch (descriptor.kind) {
         case "directory":
-          return errno.isdir;
         case "output":
           return errno.badf;
+        case "socket":
+          return receive(descriptor, spans, outCount);
         case "file": {
           const done = readFile(descriptor, spans, descriptor.position);
           descriptor.position += done;
@@ -86,13 +106,19 @@ export function streamFunctions({ memory, descriptors }: WasiHost) {
       vector: number,
       count: number,
       outCount: number,
-    ): number {
+    ): number | Promise<number> {
       const descriptor = descriptors.get(fd);
       const spans = memory.vector(vector, count);
       switch (descriptor.kind) {
         case "directory":
         case "input":
           return errno.badf;
+        case "socket":
+          memory.span(outCount, 4);
+          return andThen(
+            transfers().send(descriptor, spans),
+            (sent) => answer(outCount, sent),
+          );
         case "output":
           return answer(outCount, eachSpan(spans, descriptor.output));
         case "file": {
@@ -112,7 +138,8 @@ export function streamFunctions({ memory, descriptors }: WasiHost) {
       position: bigint,
       outCount: number,
     ): number {
-      const file = descriptors.file(fd);
+      if (descriptors.get(fd).kind === "output") return errno.badf;
+      const file = descriptors.seekable(fd);
       const spans = memory.vector(vector, count);
       return answer(outCount, readFile(file, spans, Number(position)));
     },
@@ -123,7 +150,7 @@ export function streamFunctions({ memory, descriptors }: WasiHost) {
       position: bigint,
       outCount: number,
     ): number {
-      const file = descriptors.file(fd);
+      const file = descriptors.seekable(fd);
       const spans = memory.vector(vector, count);
       return answer(outCount, writeFile(file, spans, Number(position)));
     },

@@ -1,5 +1,6 @@
 import type { GuestOutput, OpenDirectory } from "../descriptors.ts";
 import type { GuestInput } from "../descriptors.ts";
+import type { GuestNet } from "../guest_sockets.ts";
 import type { HostFiles } from "../host_files.ts";
 import { InputStream, OutputStream, promptSink } from "./streams.ts";
 
@@ -15,6 +16,8 @@ export interface ComponentHost {
   readonly directories: readonly OpenDirectory[];
   /** Needed where there are directories. */
   readonly files: HostFiles | undefined;
+  /** What it has of the network; nothing for undefined. */
+  readonly net: GuestNet | undefined;
   /** Ends the guest for good, without throwing if that is possible. */
   exit(code: number): never;
 }

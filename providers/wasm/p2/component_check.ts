@@ -1,6 +1,18 @@
 import { MalformedModuleError } from "../wasm_reader.ts";
-import { type ComponentOutline, readComponent } from "./component_outline.ts";
-import { hostInterfaces } from "./host_interfaces.ts";
+import {
+  type ComponentExports,
+  entryNames,
+  findEntry,
+  findExport,
+} from "./component_entry.ts";
+import { readComponentBody } from "./component_reader.ts";
+import {
+  type ComponentImports,
+  hostFunction,
+  missingName,
+} from "./host_functions.ts";
+import { hostImports } from "./host_imports.ts";
+import { type ComponentProgram, linkComponent } from "./link_component.ts";
 
 /** What a component is by what it exports: it runs to its end, or it answers HTTP requests. */
 export type ComponentWorld = "command" | "http";
@@ -10,38 +22,92 @@ export type ComponentCheck =
   | { readonly kind: "component"; readonly world: ComponentWorld }
   | { readonly kind: "invalid"; readonly message: string };
 
-/** Looks at the outline of a component only: making it runnable may still fail. */
-export function checkComponent(bytes: Uint8Array): ComponentCheck {
+/**
+ * Reads all of a component but its core modules: making an instance may still fail.
+ * @param entry The export that is to be called; what makes it a program unless given.
+ */
+export function checkComponent(
+  bytes: Uint8Array<ArrayBuffer>,
+  entry?: string,
+): ComponentCheck {
   try {
-    return checkOutline(readComponent(bytes));
+    const program = linkComponent(readComponentBody(bytes));
+    const missing = missingImports(program, hostImports(nobody));
+    if (missing.length === 0) return checkExports(program.exports, entry);
+    return invalid(
+      `component imports ${missing.join(", ")}, which this host does not have`,
+    );
   } catch (error) {
     if (!(error instanceof MalformedModuleError)) throw error;
-    const message = `component is corrupt: ${error.message}`;
-    return { kind: "invalid", message };
+    return invalid(`component is corrupt: ${error.message}`);
   }
 }
 
-function checkOutline({ imports, exports }: ComponentOutline): ComponentCheck {
-  const missing = imports.filter((name) => !hasInterface(name));
-  if (missing.length > 0) {
-    const message = `component imports ${
-      missing.join(", ")
-    }, which this host does not have`;
-    return { kind: "invalid", message };
+/** The names of all that a component calls and the host does not have. */
+function missingImports(
+  { calls }: ComponentProgram,
+  imports: ComponentImports,
+): readonly string[] {
+  const missing = calls.flatMap(({ callee }) =>
+    callee.kind === "host" && hostFunction(imports, callee) === undefined
+      ? [missingName(imports, callee)]
+      : []
+  );
+  return [...new Set(missing)];
+}
+
+function checkExports(
+  exports: ComponentExports,
+  entry: string | undefined,
+): ComponentCheck {
+  if (entry !== undefined) {
+    const found = findEntry(exports, entry);
+    return found === undefined
+      ? invalid(noEntry(exports, entry))
+      : { kind: "component", world: "command" };
   }
-  if (exports.some((name) => /^wasi:cli\/run@0\.2\.\d+$/.test(name))) {
+  if (findExport(exports, "wasi:cli/run", "run") !== undefined) {
     return { kind: "component", world: "command" };
   }
-  const handler = /^wasi:http\/incoming-handler@0\.2\.\d+$/;
-  if (exports.some((name) => handler.test(name))) {
+  if (
+    findExport(exports, "wasi:http/incoming-handler", "handle") !== undefined
+  ) {
     return { kind: "component", world: "http" };
   }
-  const message =
-    "component exports neither wasi:cli/run nor wasi:http/incoming-handler of WASI 0.2: it is a library, not a program";
+  return invalid(
+    `component exports neither wasi:cli/run nor wasi:http/incoming-handler of WASI 0.2: it is a library, not a program`,
+  );
+}
+
+/** Says that there is no such entry, and which there are. */
+function noEntry(exports: ComponentExports, entry: string): string {
+  const names = entryNames(exports);
+  const others = names.length === 0
+    ? "none of its exports can be called"
+    : `it exports ${names.join(", ")}`;
+  return `component has no export "${entry}" without parameters that returns nothing, a result or a whole number: ${others}`;
+}
+
+function invalid(message: string): ComponentCheck {
   return { kind: "invalid", message };
 }
 
-function hasInterface(name: string): boolean {
-  const [, unversioned = ""] = /^(.+)@0\.2\.\d+$/.exec(name) ?? [];
-  return hostInterfaces.has(unversioned);
-}
+/** A host only to ask what it has. */
+const nobody = {
+  args: [],
+  env: {},
+  stdin: {
+    ready: true,
+    untilReady: () => Promise.resolve(),
+    take: () => new Uint8Array(0),
+  },
+  stdout: () => 0,
+  stderr: () => 0,
+  terminal: false,
+  directories: [],
+  files: undefined,
+  net: undefined,
+  exit(): never {
+    throw new Error("nobody exits");
+  },
+};

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { checkComponent } from "./component_check.ts";
-import { readComponent } from "./component_outline.ts";
 
-function load(name: string): Uint8Array {
+function load(name: string): Uint8Array<ArrayBuffer> {
   const path = `../../../tests/guests/components/${name}.wasm`;
   return Deno.readFileSync(new URL(path, import.meta.url));
 }
@@ -22,13 +21,26 @@ Deno.test("checkComponent() refuses a component that is cut off", () => {
   assert.match(check.kind === "invalid" ? check.message : "", /is corrupt/);
 });
 
-Deno.test("readComponent() names imports and exports with their versions", () => {
-  const { imports, exports } = readComponent(load("server"));
-  assert.ok(imports.includes("wasi:http/types@0.2.6"));
-  assert.ok(imports.includes("wasi:http/outgoing-handler@0.2.6"));
-  assert.deepEqual(exports, ["wasi:http/incoming-handler@0.2.6"]);
-  assert.deepEqual(readComponent(load("lacking")).imports, [
-    "farlet:tests/one",
-    "farlet:tests/two",
-  ]);
+Deno.test("checkComponent() names interfaces that are missing, and the functions of others", () => {
+  const message = (name: string) => {
+    const check = checkComponent(load(name));
+    return check.kind === "invalid" ? check.message : "";
+  };
+  assert.match(
+    message("lacking"),
+    /^component imports farlet:tests\/one, farlet:tests\/two, which/,
+  );
+  assert.match(message("library"), /it is a library, not a program$/);
+});
+
+Deno.test("checkComponent() takes a function without parameters for an entry", () => {
+  const command = { kind: "component", world: "command" };
+  for (const entry of ["farlet:tests/one#call", "farlet:tests/one"]) {
+    assert.deepEqual(checkComponent(load("library"), entry), command);
+  }
+  const check = checkComponent(load("server"), "handle");
+  assert.match(
+    check.kind === "invalid" ? check.message : "",
+    /^component has no export "handle" .*: none of its exports can be called$/,
+  );
 });

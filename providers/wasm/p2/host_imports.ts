@@ -3,7 +3,7 @@ import { clockInterfaces } from "./clock_interfaces.ts";
 import { commandInterfaces, type ComponentHost } from "./command_interfaces.ts";
 import { fileInterfaces } from "./file_interfaces.ts";
 import { httpInterfaces } from "./http_interfaces.ts";
-import type { ComponentImports } from "./load_component.ts";
+import type { ComponentImports } from "./host_functions.ts";
 import { poll, Pollable } from "./pollable.ts";
 import { randomInterfaces } from "./random_interfaces.ts";
 import { socketInterfaces } from "./socket_interfaces.ts";
@@ -19,7 +19,7 @@ export function hostImports(host: ComponentHost): ComponentImports {
     ...clockInterfaces(new Clocks()),
     ...randomInterfaces(),
     ...fileInterfaces(host),
-    ...socketInterfaces(),
-    ...httpInterfaces(),
+    ...socketInterfaces(host.net),
+    ...httpInterfaces(host.net?.names),
   };
 }

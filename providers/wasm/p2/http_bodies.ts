@@ -1,6 +1,6 @@
 import type { GuestInput } from "../descriptors.ts";
 import { failWith } from "./guest_error.ts";
-import type { Fields } from "./http_fields.ts";
+import { Fields } from "./http_fields.ts";
 import { Pollable } from "./pollable.ts";
 import { type GuestSink, InputStream, OutputStream } from "./streams.ts";
 
@@ -41,11 +41,17 @@ export class FutureTrailers {
 /** The resource `wasi:http/types.outgoing-body`. */
 export class OutgoingBody {
   readonly #sink = new StreamSink();
+  #trailers = new Fields();
   #written = false;
 
   /** What the guest writes; its end is an error if the guest goes without finishing it. */
   get readable(): ReadableStream<Uint8Array> {
     return this.#sink.readable;
+  }
+
+  /** All of it, where the guest has finished it already. */
+  get whole(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#sink.whole;
   }
 
   /** Can be had once. */
@@ -55,9 +61,15 @@ export class OutgoingBody {
     return new OutputStream(this.#sink);
   }
 
-  /** Trailers are dropped: HTTP/1.1 clients do not ask for them. */
-  static finish(body: OutgoingBody, _trailers?: Fields): void {
+  /** Trailers go with requests alone: Deno's server has none for responses. */
+  static finish(body: OutgoingBody, trailers?: Fields): void {
+    if (trailers !== undefined) body.#trailers = trailers;
     body.#sink.end();
+  }
+
+  /** What came with its end. */
+  get trailers(): Fields {
+    return this.#trailers;
   }
 
   /** A guest that drops it unfinished means that something went wrong. */
@@ -72,6 +84,7 @@ class StreamInput implements GuestInput {
   #unread = new Uint8Array(0);
   #ended: boolean;
   #reading: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(reader?: ReadableStreamDefaultReader<Uint8Array>) {
     this.#reader = reader;
@@ -89,6 +102,9 @@ class StreamInput implements GuestInput {
   }
 
   take(maxLength: number): Uint8Array {
+    if (this.#failure !== undefined && this.#unread.length === 0) {
+      throw this.#failure.error;
+    }
     const taken = this.#unread.subarray(0, maxLength);
     this.#unread = this.#unread.subarray(taken.length);
     return taken;
@@ -105,8 +121,9 @@ class StreamInput implements GuestInput {
       const chunk = await this.#reader?.read();
       if (chunk === undefined || chunk.done) this.#ended = true;
       else this.#unread = new Uint8Array(chunk.value);
-    } catch {
-      // A client that went away has sent all that it will send.
+    } catch (error) {
+      // Half a body must not be taken for all of it.
+      this.#failure = { error };
       this.#ended = true;
     } finally {
       this.#reading = undefined;
@@ -116,62 +133,95 @@ class StreamInput implements GuestInput {
 
 /** A sink whose bytes somebody reads, at their own pace. */
 class StreamSink implements GuestSink {
-  readonly readable: ReadableStream<Uint8Array>;
-  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  #drained = Promise.withResolvers<void>();
+  readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
+  #buffered = 0;
+  #changed = Promise.withResolvers<void>();
   #state: "open" | "ended" | "gone" = "open";
 
-  constructor() {
-    this.readable = new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        this.#controller = controller;
+  /** All bytes, where they are there already; they are then nowhere else. */
+  get whole(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#state !== "ended") return undefined;
+    const [first = new Uint8Array(0), ...others] = this.#chunks.splice(0);
+    if (others.length === 0) return first;
+    const all = new Uint8Array(this.#buffered);
+    let at = 0;
+    for (const chunk of [first, ...others]) {
+      all.set(chunk, at);
+      at += chunk.length;
+    }
+    return all;
+  }
+
+  get readable(): ReadableStream<Uint8Array> {
+    return new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        while (this.#chunks.length === 0 && this.#state === "open") {
+          await this.#changed.promise;
+        }
+        const chunk = this.#chunks.shift();
+        if (chunk !== undefined) {
+          this.#buffered -= chunk.length;
+          this.#wake();
+          return controller.enqueue(chunk);
+        }
+        if (this.#state === "gone") return controller.error(unfinished());
+        controller.close();
       },
-      pull: () => this.#wake(),
       cancel: () => {
         this.#state = "gone";
+        this.#chunks.length = 0;
         this.#wake();
       },
-    }, new ByteLengthQueuingStrategy({ highWaterMark: bufferBytes }));
+    }, { highWaterMark: 0 });
   }
 
   get room(): number {
     if (this.#state !== "open") failWith({ tag: "closed" });
-    return Math.max(0, this.#controller?.desiredSize ?? 0);
+    return Math.max(0, bufferBytes - this.#buffered);
   }
 
-  write(bytes: Uint8Array): void {
+  write(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.#state !== "open") failWith({ tag: "closed" });
-    if (bytes.length > 0) this.#controller?.enqueue(bytes);
+    if (bytes.length === 0) return;
+    this.#chunks.push(bytes);
+    this.#buffered += bytes.length;
+    this.#wake();
   }
 
   async untilRoom(): Promise<void> {
-    if (this.#state !== "open" || this.room > 0) return;
-    await this.#drained.promise;
+    while (this.#state === "open" && this.room === 0) {
+      await this.#changed.promise;
+    }
   }
 
   /** Handed over is as good as gone: who reads is another matter. */
-  flush(): Promise<void> {
-    return this.#state === "open" ? this.untilRoom() : Promise.resolve();
+  flush(): Promise<void> | undefined {
+    return this.#state === "open" && this.room === 0
+      ? this.untilRoom()
+      : undefined;
   }
 
   end(): void {
-    if (this.#state === "open") this.#controller?.close();
-    this.#state = "ended";
+    this.#state = this.#state === "gone" ? "gone" : "ended";
     this.#wake();
   }
 
   abort(): void {
-    if (this.#state === "open") {
-      this.#controller?.error(new Error("the guest did not finish its body"));
-    }
-    this.#state = "gone";
+    if (this.#state === "open") this.#state = "gone";
     this.#wake();
   }
 
   #wake(): void {
-    this.#drained.resolve();
-    this.#drained = Promise.withResolvers();
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
   }
+}
+
+/** Deno's server prints it: without a stack it is a line of the guest's log. */
+function unfinished(): Error {
+  const error = new Error("the guest did not finish its body");
+  error.stack = `farlet: ${error.message}`;
+  return error;
 }
 
 const bufferBytes = 65536;

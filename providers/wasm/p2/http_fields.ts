@@ -15,10 +15,11 @@ export class Fields {
 
   /** Fields of a message that came in, which the guest cannot change. */
   static ofHeaders(headers: Headers): Fields {
-    const encoder = new TextEncoder();
     const fields = new Fields();
-    fields.#fields = [...headers]
-      .map(([name, value]) => [name, encoder.encode(value)]);
+    fields.#fields = [...headers].map(([name, value]) => [
+      name,
+      Uint8Array.from(value, (each) => each.charCodeAt(0)),
+    ]);
     return fields.frozen();
   }
 
@@ -65,10 +66,12 @@ export class Fields {
   }
 
   toHeaders(): Headers {
-    const decoder = new TextDecoder("latin1");
-    return new Headers(
-      this.#fields.map(([name, value]) => [name, decoder.decode(value)]),
-    );
+    return new Headers(this.toLines().map(([name, value]) => [name, value]));
+  }
+
+  /** Names and values, whose characters stand for bytes. */
+  toLines(): readonly (readonly [string, string])[] {
+    return this.#fields.map(([name, value]) => [name, latin1(value)]);
   }
 
   #check(name: string): void {
@@ -78,6 +81,11 @@ export class Fields {
     }
     if (hopByHop.has(name.toLowerCase())) failWith({ tag: "forbidden" });
   }
+}
+
+/** Not a decoder's: what it calls Latin-1 is Windows-1252. */
+function latin1(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
 }
 
 function isSame(one: string, other: string): boolean {

@@ -1,5 +1,6 @@
-import { failWith } from "./guest_error.ts";
+import type { NameResolver } from "../name_resolver.ts";
 import { FutureTrailers, IncomingBody, OutgoingBody } from "./http_bodies.ts";
+import { HttpFailure } from "./http_failure.ts";
 import { Fields } from "./http_fields.ts";
 import {
   IncomingRequest,
@@ -8,9 +9,18 @@ import {
   RequestOptions,
   ResponseOutparam,
 } from "./http_messages.ts";
+import {
+  FutureIncomingResponse,
+  IncomingResponse,
+  sendRequest,
+} from "./http_outgoing.ts";
+import type { IoError } from "./streams.ts";
 
-/** The interfaces of the package `wasi:http`: guests answer requests, and may send none. */
-export function httpInterfaces() {
+/**
+ * The interfaces of the package `wasi:http`.
+ * @param names Which servers requests may go to; undefined for none.
+ */
+export function httpInterfaces(names: NameResolver | undefined) {
   return {
     "wasi:http/types": {
       Fields,
@@ -24,15 +34,12 @@ export function httpInterfaces() {
       OutgoingResponse,
       RequestOptions,
       ResponseOutparam,
-      httpErrorCode: () => undefined,
+      httpErrorCode: ({ cause }: IoError) =>
+        cause instanceof HttpFailure ? cause.code : undefined,
     },
     "wasi:http/outgoing-handler": {
-      handle: () => failWith({ tag: "HTTP-request-denied" }),
+      handle: (request: OutgoingRequest, options: RequestOptions | undefined) =>
+        sendRequest(request, options, names),
     },
   };
 }
-
-// Resources that no guest ever gets, but the bindings ask for their classes.
-class IncomingResponse {}
-
-class FutureIncomingResponse {}

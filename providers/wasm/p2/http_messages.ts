@@ -25,8 +25,9 @@ export class IncomingRequest {
   }
 
   pathWithQuery(): string {
-    const { pathname, search } = new URL(this.#request.url);
-    return pathname + search;
+    const { url } = this.#request;
+    // Of an absolute URL, as it came: nothing of it is made simpler.
+    return url.slice(url.indexOf("/", url.indexOf("://") + 3));
   }
 
   scheme(): Variant {
@@ -89,7 +90,9 @@ export class OutgoingResponse {
   toResponse(): Response {
     const bodiless = [101, 204, 205, 304].includes(this.#status);
     return new Response(
-      bodiless || !this.#hasBody ? null : this.#body.readable,
+      bodiless || !this.#hasBody
+        ? null
+        : this.#body.whole ?? this.#body.readable,
       {
         // Deno has no response of these, and no server means to send one.
         status: this.#status < 200 ? 500 : this.#status,
@@ -99,12 +102,17 @@ export class OutgoingResponse {
   }
 }
 
+type Respond = (
+  response: OutgoingResponse | undefined,
+  error: string | undefined,
+) => void;
+
 /** The resource `wasi:http/types.response-outparam`: takes the one response to a request. */
 export class ResponseOutparam {
-  readonly #respond: (response: OutgoingResponse | undefined) => void;
+  readonly #respond: Respond;
 
-  /** @param respond Gets nothing where the guest gives an error instead. */
-  constructor(respond: (response: OutgoingResponse | undefined) => void) {
+  /** @param respond Gets the name of an error where the guest gives that instead. */
+  constructor(respond: Respond) {
     this.#respond = respond;
   }
 
@@ -112,9 +120,10 @@ export class ResponseOutparam {
     param: ResponseOutparam,
     result:
       | { readonly tag: "ok"; readonly val: OutgoingResponse }
-      | { readonly tag: "err" },
+      | { readonly tag: "err"; readonly val: Variant },
   ): void {
-    param.#respond(result.tag === "ok" ? result.val : undefined);
+    if (result.tag === "ok") return param.#respond(result.val, undefined);
+    param.#respond(undefined, result.val.tag);
   }
 
   sendInformational(): void {
@@ -143,11 +152,23 @@ export class OutgoingRequest {
     return this.#body;
   }
 
+  /** What the guest writes as its body; undefined if it has not asked for one. */
+  get sentBody(): ReadableStream<Uint8Array> | undefined {
+    return this.#hasBody ? this.#body.readable : undefined;
+  }
+
+  /** What the guest gave when it finished the body. */
+  get sentTrailers(): Fields {
+    return this.#body.trailers;
+  }
+
   method(): Variant {
     return this.#method;
   }
 
   setMethod(method: Variant): void {
+    const { tag, val = "" } = method;
+    if (tag === "other" && !isToken(val)) failWith(undefined);
     this.#method = method;
   }
 
@@ -156,6 +177,7 @@ export class OutgoingRequest {
   }
 
   setPathWithQuery(path: string | undefined): void {
+    if (path !== undefined && !/^[\x21-\x7e]*$/.test(path)) failWith(undefined);
     this.#path = path;
   }
 
@@ -164,6 +186,10 @@ export class OutgoingRequest {
   }
 
   setScheme(scheme: Variant | undefined): void {
+    const { tag, val = "" } = scheme ?? {};
+    if (tag === "other" && !/^[a-z][a-z\d+.-]*$/i.test(val)) {
+      failWith(undefined);
+    }
     this.#scheme = scheme;
   }
 
@@ -172,6 +198,9 @@ export class OutgoingRequest {
   }
 
   setAuthority(authority: string | undefined): void {
+    const isWhole = authority === undefined ||
+      /^(\[[\da-f:.]+\]|[\w.~-]+)(:\d{1,5})?$/i.test(authority);
+    if (!isWhole) failWith(undefined);
     this.#authority = authority;
   }
 
@@ -209,6 +238,11 @@ export class RequestOptions {
   setBetweenBytesTimeout(nanos: bigint | undefined): void {
     this.#betweenBytes = nanos;
   }
+}
+
+/** RFC 9110, section 5.6.2. */
+function isToken(text: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(text);
 }
 
 const knownMethods: ReadonlySet<string> = new Set([

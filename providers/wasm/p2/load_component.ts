@@ -1,92 +1,44 @@
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { messageOf } from "../../../async/message_of.ts";
 import { GuestFailure } from "../guest_failure.ts";
-import { promising } from "../jspi.ts";
+import { type ComponentCode, ComponentInstance } from "./component_instance.ts";
+import { readComponentBody } from "./component_reader.ts";
 import { limitCoreModules } from "./core_memory.ts";
-import { bindingsFile, entryInterface } from "./transpile.ts";
-
-/** What a component imports, by interface and by name. */
-export type ComponentImports = Readonly<
-  Record<string, Readonly<Record<string, unknown>>>
->;
-
-/** What an instance exports, by interface. */
-export type ComponentExports = Readonly<
-  Record<string, Readonly<Record<string, unknown>> | undefined>
->;
-
-/** One instance of a component. */
-export interface ComponentInstance {
-  readonly exports: ComponentExports;
-  /** Rejects when a call traps, which the call itself may not tell; never resolves. */
-  readonly trapped: Promise<never>;
-}
+import type { ComponentImports } from "./host_functions.ts";
+import { type ComponentProgram, linkComponent } from "./link_component.ts";
 
 /** A component that is ready to be instantiated. */
 export interface LoadedComponent {
+  readonly exports: ComponentProgram["exports"];
   /** Makes a new instance, with memory of its own. */
-  instantiate(imports: ComponentImports): Promise<ComponentInstance>;
-  /** Whether the instances have hit their memory limit, to be asked when one has failed. */
-  outOfMemory(): boolean;
+  instantiate(): ComponentInstance;
+  /** Whether an instance has hit its memory limit, to be asked when it has failed. */
+  outOfMemory(instance: ComponentInstance): boolean;
 }
 
-interface Bindings {
-  readonly instantiate: (
-    getCoreModule: (name: string) => WebAssembly.Module | undefined,
-    imports: ComponentImports,
-    instantiateCore: (
-      module: WebAssembly.Module,
-      imports?: WebAssembly.Imports,
-    ) => Promise<WebAssembly.Instance>,
-  ) => Promise<ComponentExports>;
-}
-
-/** Loads what `transpile` wrote; throws a {@linkcode GuestFailure}. */
+/** Loads a component from a file; throws a {@linkcode GuestFailure}. */
 export async function loadComponent(
-  directory: string,
+  path: string,
+  imports: ComponentImports,
   memoryLimitBytes: number | undefined,
 ): Promise<LoadedComponent> {
   try {
-    const entries = await Array.fromAsync(Deno.readDir(directory));
-    const names = entries.map(({ name }) => name)
-      .filter((name) => name.endsWith(".wasm"));
-    const files = await Promise.all(
-      names.map((name) => Deno.readFile(join(directory, name))),
+    const program = linkComponent(readComponentBody(await Deno.readFile(path)));
+    const { limited, outOfMemory } = limitCoreModules(
+      program.modules,
+      memoryLimitBytes,
     );
-    const { limited, outOfMemory } = limitCoreModules(files, memoryLimitBytes);
-    const compiled = await Promise.all(
+    const modules = await Promise.all(
       limited.map((bytes) => WebAssembly.compile(bytes)),
     );
-    const modules = new Map(
-      names.map((name, index) => [name, compiled[index]]),
-    );
-    const url = pathToFileURL(join(directory, bindingsFile)).href;
-    const bindings: Bindings = await import(url);
-    let instances: WeakRef<WebAssembly.Instance>[] = [];
+    const code: ComponentCode = {
+      ...{ program, modules, imports },
+      shapes: new Map(),
+      hosts: new Map(),
+    };
     return {
-      instantiate: async (imports) => {
-        const { promise: trapped, reject } = Promise.withResolvers<never>();
-        // Nobody need listen.
-        trapped.catch(() => undefined);
-        // Those of a server's earlier requests are gone by and by.
-        instances = instances.filter((each) => each.deref() !== undefined);
-        const exports = await bindings.instantiate(
-          (name) => modules.get(name),
-          { ...imports, [entryInterface]: { promising: watched(reject) } },
-          async (module, imports) => {
-            const instance = await WebAssembly.instantiate(module, imports);
-            instances.push(new WeakRef(instance));
-            return instance;
-          },
-        );
-        return { exports, trapped };
-      },
-      outOfMemory: () =>
-        outOfMemory(
-          instances.map((each) => each.deref())
-            .filter((each) => each !== undefined),
-        ),
+      exports: program.exports,
+      instantiate: () => new ComponentInstance(code),
+      outOfMemory: ({ cores }) => outOfMemory(cores),
     };
   } catch (error) {
     if (error instanceof GuestFailure) throw error;
@@ -96,19 +48,4 @@ export async function loadComponent(
       { cause: error },
     );
   }
-}
-
-/** A `WebAssembly.promising` that tells of traps. */
-function watched(trapped: (error: unknown) => void) {
-  return (exported: WebAssembly.ExportValue) => {
-    const call = promising(exported);
-    return async (...args: readonly unknown[]) => {
-      try {
-        return await call(...args);
-      } catch (error) {
-        trapped(error);
-        throw error;
-      }
-    };
-  };
 }

@@ -36,7 +36,9 @@ export class InputStream implements Disposable {
     return bytes.length === 0 ? failWith({ tag: "closed" }) : bytes;
   }
 
-  blockingRead(length: bigint): Uint8Array | Promise<Uint8Array> {
+  blockingRead(
+    length: bigint,
+  ): Uint8Array | Promise<Uint8Array> {
     if (length === 0n || this.#input.ready) return this.read(length);
     return this.#input.untilReady().then(() => this.read(length));
   }
@@ -61,14 +63,17 @@ export class InputStream implements Disposable {
 
 /** Where the bytes of an output stream go. */
 export interface GuestSink {
-  /** Takes all of them; throws when it can take no more for good. */
-  write(bytes: Uint8Array): void;
+  /** Takes all of them, which are its own; throws when it can take no more for good. */
+  write(bytes: Uint8Array<ArrayBuffer>): void;
   /** How many bytes it takes now without piling them up. */
   readonly room: number;
   /** Resolves when there is room, or at its end. */
   untilRoom(): Promise<void>;
-  /** Resolves when all bytes have gone where they belong; rejects when they cannot. */
-  flush(): Promise<void>;
+  /**
+   * Resolves when all bytes have gone where they belong; rejects when they cannot. Undefined where
+   * they already have.
+   */
+  flush(): Promise<void> | undefined;
 }
 
 /** A sink that writes before it returns. */
@@ -77,7 +82,7 @@ export function promptSink(write: (bytes: Uint8Array) => void): GuestSink {
     write,
     room: maxWriteBytes,
     untilRoom: () => Promise.resolve(),
-    flush: () => Promise.resolve(),
+    flush: () => undefined,
   };
 }
 
@@ -95,24 +100,23 @@ export class OutputStream implements Disposable {
     return BigInt(answering(() => this.#sink.room));
   }
 
-  write(bytes: Uint8Array): void {
-    // What the guest gave may be a view of its memory, which changes.
-    answering(() => this.#sink.write(bytes.slice()));
+  write(bytes: Uint8Array<ArrayBuffer>): void {
+    answering(() => this.#sink.write(bytes));
   }
 
-  async blockingWriteAndFlush(bytes: Uint8Array): Promise<void> {
+  blockingWriteAndFlush(
+    bytes: Uint8Array<ArrayBuffer>,
+  ): Promise<void> | undefined {
     this.write(bytes);
-    await this.blockingFlush();
+    return this.blockingFlush();
   }
 
   flush(): void {}
 
-  async blockingFlush(): Promise<void> {
-    try {
-      await this.#sink.flush();
-    } catch (error) {
-      throw streamError(error);
-    }
+  /** Nothing to wait for does not suspend the guest, which takes its time. */
+  blockingFlush(): Promise<void> | undefined {
+    return answering(() => this.#sink.flush())
+      ?.catch((error) => Promise.reject(streamError(error)));
   }
 
   writeZeroes(length: bigint): void {
@@ -120,15 +124,15 @@ export class OutputStream implements Disposable {
     this.write(new Uint8Array(Number(length)));
   }
 
-  async blockingWriteZeroesAndFlush(length: bigint): Promise<void> {
+  blockingWriteZeroesAndFlush(length: bigint): Promise<void> | undefined {
     this.writeZeroes(length);
-    await this.blockingFlush();
+    return this.blockingFlush();
   }
 
   splice(source: InputStream, length: bigint): bigint {
     const room = this.checkWrite();
     const bytes = source.read(length < room ? length : room);
-    this.write(bytes);
+    this.write(bytes.slice());
     return BigInt(bytes.length);
   }
 
@@ -136,7 +140,7 @@ export class OutputStream implements Disposable {
     while (this.checkWrite() === 0n) await this.#sink.untilRoom();
     const room = this.checkWrite();
     const bytes = await source.blockingRead(length < room ? length : room);
-    this.write(bytes);
+    this.write(bytes.slice());
     return BigInt(bytes.length);
   }
 

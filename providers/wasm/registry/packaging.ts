@@ -25,6 +25,11 @@ const archive =
 export function packagingOf(
   { layers, config }: Pick<ImageManifest, "layers" | "config">,
 ): Packaging {
+  if (config.mediaType.startsWith("application/vnd.fermyon.spin.")) {
+    throw new TypeError(
+      "it is a Spin application, which needs Spin: a program is one module or component",
+    );
+  }
   const layer = layers.find(({ mediaType }) => moduleTypes.has(mediaType));
   if (layer !== undefined) return { kind: "module", layer };
   const other = layers.find(({ mediaType }) => !archive.test(mediaType));
@@ -62,7 +67,7 @@ export function foreignPlatforms(found: readonly Platform[]): string {
       .filter((name) => name !== "unknown/unknown" && name !== "/"),
   );
   const shown = [...names].slice(0, 5).join(", ") || "no platform";
-  return `no match for platform wasi/wasm: it is for ${shown}; a node of the provider ssh, whose host has Podman or Docker, runs such images`;
+  return `no match for platform wasi/wasm: it is for ${shown}, which an ordinary node runs, or one of farlet's provider ssh`;
 }
 
 /**

@@ -1,26 +1,27 @@
 import { createHash } from "node:crypto";
 import type { AbortOptions } from "../../../async/abort.ts";
+import { backoffDelay } from "../../../async/backoff.ts";
+import { delay } from "../../../async/delay.ts";
 import type { ImageName } from "../../image_name.ts";
-import type { RegistryCredentials } from "../../runtime.ts";
-import { parseChallenge } from "./auth_challenge.ts";
 import { type Descriptor, manifestTypes } from "./manifest.ts";
-import { RegistryError, registryMessage } from "./registry_error.ts";
-import { basic, fetchToken } from "./registry_token.ts";
-import { readAll, type RegistryAnswer, request } from "./registry_transport.ts";
+import { RegistryError } from "./registry_error.ts";
+import {
+  RegistrySession,
+  type RegistrySessionOptions,
+} from "./registry_session.ts";
+import { readAll, type RegistryAnswer } from "./registry_transport.ts";
 
 /** Manifests and configurations are texts; registries take no larger ones. */
 const maxManifestBytes = 4 * 1024 * 1024;
-
-/** Options for {@linkcode RegistryClient}. */
-export interface RegistryClientOptions {
-  /** Shown only if the registry asks for them; nobody's unless given. */
-  readonly credentials?: RegistryCredentials;
-}
+/** How often in a row a blob is asked for without getting any further, and how long between. */
+const maxFailures = 5;
+const retries = { base: 200, cap: 5_000 };
 
 /** Options for {@linkcode RegistryClient.blob}. */
 export interface BlobOptions extends AbortOptions {
-  /** Where the content is written; left as it came when it is not what it should be. */
+  /** An empty one, to which the content is written; left as it came when it is not what it should be. */
   readonly file: Deno.FsFile;
+  /** Called with how much has come; with a negative number when it begins anew. */
   readonly onBytes?: (count: number) => void;
 }
 
@@ -30,20 +31,15 @@ export interface BlobOptions extends AbortOptions {
  * A registry on this machine may speak plain HTTP; every other one must have TLS.
  */
 export class RegistryClient {
-  readonly #name: ImageName;
-  readonly #credentials: RegistryCredentials | undefined;
-  #authorization: string | undefined;
-  #base: URL | undefined;
-  #challenged = false;
+  readonly #session: RegistrySession;
 
-  constructor(name: ImageName, { credentials }: RegistryClientOptions = {}) {
-    this.#name = name;
-    this.#credentials = credentials;
+  constructor(name: ImageName, options: RegistrySessionOptions = {}) {
+    this.#session = new RegistrySession(name, options);
   }
 
   /** Whether the registry has asked who it is. */
   get challenged(): boolean {
-    return this.#challenged;
+    return this.#session.challenged;
   }
 
   /** A manifest by tag or digest, and its own digest; verified when it was asked for by that. */
@@ -54,7 +50,7 @@ export class RegistryClient {
     readonly bytes: Uint8Array<ArrayBuffer>;
     readonly digest: string;
   }> {
-    const bytes = await this.#get(
+    const bytes = await this.#session.get(
       `manifests/${reference}`,
       { accept: manifestTypes.join(", ") },
       (answer) => readAll(answer, maxManifestBytes),
@@ -74,7 +70,7 @@ export class RegistryClient {
     { digest, size }: Descriptor,
     options: AbortOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const bytes = await this.#get(
+    const bytes = await this.#session.get(
       `blobs/${digest}`,
       {},
       (answer) => readAll(answer, Math.min(size, maxManifestBytes)),
@@ -84,134 +80,103 @@ export class RegistryClient {
     return bytes;
   }
 
-  /** Writes a blob to a file, verified; never more than the descriptor says. */
+  /**
+   * Writes a blob to a file, verified; never more than the descriptor says. When the connection is
+   * cut it goes on where it was, unless nothing more comes several times in a row.
+   */
   async blob(
-    { digest, size }: Descriptor,
-    { file, onBytes, ...options }: BlobOptions,
+    descriptor: Descriptor,
+    { signal, ...options }: BlobOptions,
   ): Promise<void> {
-    await this.#get(`blobs/${digest}`, {}, async (answer) => {
-      const hash = createHash("sha256");
-      let seen = 0;
-      for await (const chunk of answer.chunks()) {
-        seen += chunk.length;
-        if (seen > size) {
-          throw new RegistryError(
-            `blob ${digest} has more than its ${size} bytes`,
-          );
-        }
-        hash.update(chunk);
-        await writeAll(file, chunk);
-        onBytes?.(chunk.length);
-      }
-      check(digest, `sha256:${hash.digest("hex")}`);
-    }, options);
-  }
-
-  async #get<T>(
-    path: string,
-    headers: Readonly<Record<string, string>>,
-    use: (answer: RegistryAnswer) => Promise<T>,
-    options: AbortOptions,
-  ): Promise<T> {
-    const base = this.#base ??= await this.#findBase(options);
-    const url = new URL(`${this.#name.repository}/${path}`, base);
-    const ask = () =>
-      request(url, {
-        headers: {
-          ...headers,
-          ...(this.#authorization && { authorization: this.#authorization }),
-        },
-      }, async (answer): Promise<Outcome<T>> => {
-        const { response } = answer;
-        const challenge = response.headers.get("www-authenticate");
-        if (response.status === 401 && challenge !== null) {
-          return { kind: "challenge", challenge };
-        }
-        if (!response.ok) throw await refusal(answer);
-        return { kind: "done", value: await use(answer) };
-      }, options);
-    const first = await ask();
-    if (first.kind === "done") return first.value;
-    const wasAuthorized = this.#authorization !== undefined;
-    this.#challenged = true;
-    this.#authorization = await this.#answer(first.challenge, base, options);
-    const second = await ask();
-    if (second.kind === "done") return second.value;
-    throw new RegistryError(
-      wasAuthorized || this.#credentials
-        ? "unauthorized: the credentials are not taken"
-        : "unauthorized: authentication required",
-      { refused: true },
-    );
-  }
-
-  async #answer(
-    header: string,
-    base: URL,
-    options: AbortOptions,
-  ): Promise<string> {
-    const credentials = this.#credentials;
-    const challenge = parseChallenge(header);
-    switch (challenge?.kind) {
-      case undefined:
-        throw new RegistryError(
-          "unauthorized: the registry asks for authentication of an unknown kind",
-          { refused: true },
+    const received = new ReceivedBlob(descriptor, options);
+    let cut: RegistryError | undefined;
+    for (let failures = 0;;) {
+      const before = received.bytes;
+      try {
+        await this.#session.get(
+          `blobs/${descriptor.digest}`,
+          // Compressed on the way it could not be continued.
+          { "accept-encoding": "identity", ...received.range },
+          (answer) => received.take(answer),
+          { signal },
         );
-      case "basic":
-        if (credentials?.kind !== "password") {
-          throw new RegistryError("unauthorized: no basic auth credentials", {
-            refused: true,
-          });
-        }
-        return basic(credentials);
-      case "bearer":
-        if (credentials?.kind === "registryToken") {
-          return `Bearer ${credentials.token}`;
-        }
-        return `Bearer ${await fetchToken({
-          challenge,
-          base,
-          scope: `repository:${this.#name.repository}:pull`,
-          ...(credentials && { credentials }),
-        }, options)}`;
-    }
-  }
-
-  async #findBase(options: AbortOptions): Promise<URL> {
-    const { registry } = this.#name;
-    const host = registry === "docker.io" ? "registry-1.docker.io" : registry;
-    const base = new URL(`https://${host}/v2/`);
-    if (!isLoopback(host)) return base;
-    try {
-      await request(base, {}, () => Promise.resolve(), options);
-      return base;
-    } catch (error) {
-      // Registries of this machine need no TLS, as with Docker and containerd.
-      if (!(error instanceof RegistryError)) throw error;
-      return new URL(`http://${host}/v2/`);
+        return received.check();
+      } catch (error) {
+        if (!(error instanceof RegistryError)) throw error;
+        // There is no more of it than came before.
+        if (cut !== undefined && /status 416/.test(error.message)) throw cut;
+        if (!error.transient) throw error;
+        cut = error;
+        failures = received.bytes > before ? 1 : failures + 1;
+        if (failures >= maxFailures) throw error;
+        await delay(backoffDelay(failures, retries), { signal });
+      }
     }
   }
 }
 
-type Outcome<T> =
-  | { readonly kind: "done"; readonly value: T }
-  | { readonly kind: "challenge"; readonly challenge: string };
+/** As much of a blob as has come so far. */
+class ReceivedBlob {
+  readonly #wanted: Descriptor;
+  readonly #file: Deno.FsFile;
+  readonly #onBytes: (count: number) => void;
+  #hash = createHash("sha256");
+  bytes = 0;
 
-async function refusal(answer: RegistryAnswer): Promise<RegistryError> {
-  const { status } = answer.response;
-  const body = await readAll(answer, maxManifestBytes);
-  const said = registryMessage(new TextDecoder().decode(body));
-  const what = status === 404
-    ? "not found"
-    : status === 401 || status === 403
-    ? "unauthorized"
-    : status === 429
-    ? "toomanyrequests"
-    : `unexpected status ${status}`;
-  return new RegistryError(said === "" ? what : `${what}: ${said}`, {
-    refused: [401, 403, 404].includes(status),
-  });
+  constructor(
+    wanted: Descriptor,
+    { file, onBytes = () => {} }: Omit<BlobOptions, "signal">,
+  ) {
+    this.#wanted = wanted;
+    this.#file = file;
+    this.#onBytes = onBytes;
+  }
+
+  /** The header that asks for the rest. */
+  get range(): Readonly<Record<string, string>> {
+    return this.bytes === 0 ? {} : { range: `bytes=${this.bytes}-` };
+  }
+
+  async take(answer: RegistryAnswer): Promise<void> {
+    const { digest, size } = this.#wanted;
+    if (!this.#continues(answer.response)) await this.#beginAnew();
+    for await (const chunk of answer.chunks()) {
+      if (this.bytes + chunk.length > size) {
+        throw new RegistryError(
+          `blob ${digest} has more than its ${size} bytes`,
+        );
+      }
+      this.#hash.update(chunk);
+      await writeAll(this.#file, chunk);
+      this.bytes += chunk.length;
+      this.#onBytes(chunk.length);
+    }
+    if (this.bytes === size) return;
+    throw new RegistryError(
+      `blob ${digest} has ${this.bytes} of its ${size} bytes`,
+      { transient: true },
+    );
+  }
+
+  check(): void {
+    check(this.#wanted.digest, `sha256:${this.#hash.digest("hex")}`);
+  }
+
+  #continues({ status, headers }: Response): boolean {
+    const [, start] =
+      /^bytes (\d+)-/.exec(headers.get("content-range") ?? "") ??
+        [];
+    return this.bytes === 0 ||
+      (status === 206 && Number(start) === this.bytes);
+  }
+
+  async #beginAnew(): Promise<void> {
+    await this.#file.truncate(0);
+    await this.#file.seek(0, Deno.SeekMode.Start);
+    this.#hash = createHash("sha256");
+    this.#onBytes(-this.bytes);
+    this.bytes = 0;
+  }
 }
 
 async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
@@ -227,8 +192,4 @@ function check(wanted: string, got: string): void {
 
 function sha256(bytes: Uint8Array): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-}
-
-function isLoopback(host: string): boolean {
-  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/.test(host);
 }

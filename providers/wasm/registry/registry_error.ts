@@ -3,15 +3,19 @@ export class RegistryError extends Error {
   override readonly name = "RegistryError";
   /** Whether other credentials could change that. */
   readonly refused: boolean;
+  /** Whether it may be different in a moment: a connection was cut, or a server is overloaded. */
+  readonly transient: boolean;
 
   constructor(
     message: string,
-    { refused = false, ...options }: ErrorOptions & {
+    { refused = false, transient = false, ...options }: ErrorOptions & {
       readonly refused?: boolean;
+      readonly transient?: boolean;
     } = {},
   ) {
     super(message, options);
     this.refused = refused;
+    this.transient = transient;
   }
 }
 

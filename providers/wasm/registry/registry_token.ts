@@ -12,6 +12,8 @@ export interface TokenRequest {
   /** What it is for, unless the registry says so. */
   readonly scope: string;
   readonly credentials?: RegistryCredentials;
+  /** How it is connected to; as every other server unless given. */
+  readonly client?: Deno.HttpClient;
 }
 
 const maxTokenBytes = 1024 * 1024;
@@ -23,7 +25,7 @@ const maxTokenBytes = 1024 * 1024;
  * https://distribution.github.io/distribution/spec/auth/oauth/.
  */
 export async function fetchToken(
-  { challenge, base, scope, credentials }: TokenRequest,
+  { challenge, base, scope, credentials, client }: TokenRequest,
   options: AbortOptions,
 ): Promise<string> {
   const url = realmOf(challenge.realm, base);
@@ -50,7 +52,8 @@ export async function fetchToken(
       url.searchParams.set(name, value);
     }
   }
-  return await request(url, ask, async (answer) => {
+  const asking = { ...ask, ...(client && { client }) };
+  return await request(url, asking, async (answer) => {
     const { status, ok } = answer.response;
     const text = new TextDecoder().decode(await readAll(answer, maxTokenBytes));
     if (ok) return tokenIn(text, url);

@@ -1,6 +1,6 @@
 import type { AbortOptions } from "../../../async/abort.ts";
 import { Deadline } from "../../../async/deadline.ts";
-import { messageOf } from "../../../async/message_of.ts";
+import { connectionFailure } from "../../../k8s/errors.ts";
 import { RegistryError } from "./registry_error.ts";
 
 /** How long a registry may be silent, before its answer and within it. */
@@ -12,6 +12,8 @@ export interface RegistryRequest {
   readonly method?: "GET" | "POST";
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: URLSearchParams;
+  /** How it is connected to; as every other server unless given. */
+  readonly client?: Deno.HttpClient;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface RegistryRequest {
  */
 export async function request<T>(
   url: URL,
-  { method = "GET", headers = {}, body }: RegistryRequest,
+  { method = "GET", headers = {}, body, client }: RegistryRequest,
   use: (answer: RegistryAnswer) => Promise<T>,
   { signal }: AbortOptions,
 ): Promise<T> {
@@ -35,6 +37,7 @@ export async function request<T>(
       redirect: "manual",
       signal: deadline.signal,
       ...(body && { body }),
+      ...(client && { client }),
     }, { signal });
     const location = response.headers.get("location");
     if (![301, 302, 303, 307, 308].includes(response.status) || !location) {
@@ -102,7 +105,10 @@ async function* chunks(
 
 async function ask(
   url: URL,
-  init: RequestInit & { readonly signal: AbortSignal },
+  init: RequestInit & {
+    readonly signal: AbortSignal;
+    readonly client?: Deno.HttpClient;
+  },
   { signal }: AbortOptions,
 ): Promise<Response> {
   try {
@@ -116,13 +122,35 @@ async function ask(
 function failure(error: unknown, host: string, expired: boolean): unknown {
   if (expired) {
     return new RegistryError(`${host} does not answer: i/o timeout`, {
+      transient: true,
       cause: error,
     });
   }
-  if (!(error instanceof TypeError)) return error;
-  return new RegistryError(`${host} cannot be reached: ${messageOf(error)}`, {
-    cause: error,
-  });
+  if (!(error instanceof TypeError) && !(error instanceof Deno.errors.Http)) {
+    return error;
+  }
+  const why = connectionFailure(error);
+  return new RegistryError(
+    `${host} cannot be reached: ${why}${hint(why, host)}`,
+    {
+      transient: true,
+      cause: error,
+    },
+  );
+}
+
+/** Says what to do about a registry that has TLS as nobody trusts it, or none at all. */
+function hint(why: string, host: string): string {
+  if (/unknown authority/.test(why)) {
+    return `; put the certificate of its authority into /etc/containers/certs.d/${host}/ca.crt`;
+  }
+  if (/CaUsedAsEndEntity/.test(why)) {
+    return ": its certificate is that of an authority; a server's has basicConstraints CA:FALSE";
+  }
+  if (/InvalidContentType/.test(why)) {
+    return ": it speaks HTTP without TLS; to use it so, name it as an insecure registry";
+  }
+  return "";
 }
 
 async function drop({ body, bodyUsed }: Response): Promise<void> {

@@ -36,6 +36,6 @@ Deno.test("selectManifest() takes an artifact without platform", () => {
 Deno.test("selectManifest() names the platforms that there are", () => {
   assert.throws(
     () => selectManifest([entry("linux/amd64"), entry("unknown/unknown")]),
-    /^TypeError: no match for platform wasi\/wasm: it is for linux\/amd64; a node of the provider ssh/,
+    /^TypeError: no match for platform wasi\/wasm: it is for linux\/amd64, which an ordinary node runs/,
   );
 });

@@ -47,6 +47,16 @@ export async function unpackLayer(
   }
 }
 
+/** Makes a directory that guests of any user may look into, whatever the umask is. */
+export async function makeOpenDirectory(path: string): Promise<void> {
+  await Deno.mkdir(path);
+  await setMode(path, 0o755);
+}
+
+async function setMode(path: string, mode: number): Promise<void> {
+  if (Deno.build.os !== "windows") await Deno.chmod(path, mode);
+}
+
 async function place(
   root: string,
   path: string,
@@ -59,15 +69,12 @@ async function place(
   if (before !== undefined) await Deno.remove(place, { recursive: true });
   switch (kind) {
     case "directory":
-      await Deno.mkdir(place, { mode: 0o755 });
+      await makeOpenDirectory(place);
       break;
     case "file": {
-      using file = await Deno.open(place, {
-        write: true,
-        createNew: true,
-        // Read by guests of any user; there is nothing to gain by its other bits.
-        mode: (mode & 0o111) === 0 ? 0o644 : 0o755,
-      });
+      using file = await Deno.open(place, { write: true, createNew: true });
+      // There is nothing to gain by its other bits.
+      await setMode(place, (mode & 0o111) === 0 ? 0o644 : 0o755);
       for await (const chunk of content) await writeAll(file, chunk);
       break;
     }
@@ -102,9 +109,7 @@ function relativeTarget(path: string, target: string): string {
 }
 
 async function makeParents(root: string, path: string): Promise<void> {
-  await checkParents(root, path, async (place) => {
-    await Deno.mkdir(place, { mode: 0o755 });
-  });
+  await checkParents(root, path, makeOpenDirectory);
 }
 
 /** Refuses a path on which there is anything but directories. */

@@ -117,6 +117,24 @@ Deno.test("unpackLayer() makes files, directories and links", async () => {
   });
 });
 
+Deno.test({
+  name: "unpackLayer() lets guests of any user read, whatever the umask is",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const umask = Deno.umask(0o077);
+    try {
+      await unpack([tarBytes([file("a/b", "b")])], async (root) => {
+        for (const [path, wanted] of [["a", 0o755], ["a/b", 0o755]] as const) {
+          const { mode } = await Deno.lstat(join(root, path));
+          assert.equal((mode ?? 0) & 0o777, wanted, path);
+        }
+      });
+    } finally {
+      Deno.umask(umask);
+    }
+  },
+});
+
 Deno.test("unpackLayer() lays a layer over others", async () => {
   const below = tarBytes([
     file("a/x"),

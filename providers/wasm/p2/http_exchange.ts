@@ -1,0 +1,237 @@
+import { closeConn, PushbackStream } from "../../../async/byte_stream.ts";
+import { ChunkedDecoder } from "../../../async/chunked_decoder.ts";
+import { Deadline } from "../../../async/deadline.ts";
+import {
+  readResponseHead,
+  type ResponseHead,
+} from "../../../async/http_head.ts";
+import type { NameResolver } from "../name_resolver.ts";
+import { connectHttp, type HttpServer } from "./http_connect.ts";
+import { connectFailure, HttpFailure } from "./http_failure.ts";
+
+/** A request to send. */
+export interface ExchangeRequest extends HttpServer {
+  readonly method: string;
+  readonly path: string;
+  /** Names and values, as bytes of Latin-1. */
+  readonly headers: readonly (readonly [string, string])[];
+  readonly authority: string;
+  /** None: the request has no body. */
+  readonly body: ReadableStream<Uint8Array> | undefined;
+  /** What follows the body, once that has ended. */
+  readonly trailers: () => readonly (readonly [string, string])[];
+  /** In milliseconds. */
+  readonly timeouts: {
+    readonly connect: number;
+    readonly firstByte: number;
+    readonly betweenBytes: number;
+  };
+}
+
+/** The answer to it. */
+export interface ExchangeResponse {
+  readonly head: ResponseHead;
+  readonly body: ReadableStream<Uint8Array>;
+}
+
+/**
+ * Sends a request of HTTP/1.1 over a connection of its own, and resolves when the head of the
+ * response is there. Redirects are responses like others. Rejects with an {@linkcode HttpFailure}.
+ */
+export async function exchange(
+  request: ExchangeRequest,
+  names: NameResolver,
+  signal: AbortSignal,
+): Promise<ExchangeResponse> {
+  const conn = await connected(request, names, signal);
+  const drop = () => closeConn(conn);
+  signal.addEventListener("abort", drop, { once: true });
+  const input = new PushbackStream(streamOf(conn));
+  try {
+    const sending = send(conn, request);
+    // A server may answer before it has all of the request; a failure here is also one of reading.
+    const failed = sending.then(() => new Promise<never>(() => {}));
+    const head = await Promise.race([
+      timed(request.timeouts.firstByte, drop, () => finalHead(input)),
+      failed,
+    ]);
+    const body = bodyOf(head, request, input, () => {
+      signal.removeEventListener("abort", drop);
+      drop();
+    });
+    return { head, body };
+  } catch (error) {
+    signal.removeEventListener("abort", drop);
+    drop();
+    throw connectFailure(error);
+  }
+}
+
+async function connected(
+  request: ExchangeRequest,
+  names: NameResolver,
+  signal: AbortSignal,
+): Promise<Deno.Conn> {
+  using limit = new Deadline(request.timeouts.connect, { signal });
+  try {
+    return await connectHttp(request, names, { signal: limit.signal });
+  } catch (error) {
+    if (!limit.expired) throw connectFailure(error);
+    throw new HttpFailure({ tag: "connection-timeout" }, { cause: error });
+  }
+}
+
+/** Unlike others, one that tells an end from a connection that is lost. */
+function streamOf(conn: Deno.Conn) {
+  const buffer = new Uint8Array(65536);
+  return {
+    read: async () => {
+      const count = await conn.read(buffer);
+      return count === null ? undefined : buffer.subarray(0, count);
+    },
+    write: (bytes: Uint8Array) => writeAll(conn, bytes),
+    close: () => Promise.resolve(closeConn(conn)),
+    destroy: () => closeConn(conn),
+  };
+}
+
+async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    at += await conn.write(bytes.subarray(at));
+  }
+}
+
+async function send(
+  conn: Deno.Conn,
+  { method, path, headers, authority, body, trailers }: ExchangeRequest,
+): Promise<void> {
+  const lines = [`${method} ${path} HTTP/1.1`, `host: ${authority}`];
+  for (const [name, value] of headers) lines.push(`${name}: ${value}`);
+  const length = headers.find(([name]) => name.toLowerCase() === lengthName);
+  const isChunked = body !== undefined && length === undefined;
+  if (isChunked) lines.push("transfer-encoding: chunked");
+  const hasLength = length !== undefined || isChunked ||
+    ["GET", "HEAD", "OPTIONS", "TRACE", "CONNECT", "DELETE"].includes(method);
+  if (!hasLength) lines.push("content-length: 0");
+  lines.push("connection: close");
+  await writeAll(conn, latin1(`${lines.join("\r\n")}\r\n\r\n`));
+  let left = length === undefined ? 0 : Number(length[1]);
+  for await (const bytes of body ?? []) {
+    if (bytes.length === 0) continue;
+    if (isChunked) {
+      await writeAll(conn, latin1(`${bytes.length.toString(16)}\r\n`));
+      await writeAll(conn, bytes);
+      await writeAll(conn, latin1("\r\n"));
+      continue;
+    }
+    left -= bytes.length;
+    if (left < 0) break;
+    await writeAll(conn, bytes);
+  }
+  if (isChunked) {
+    const fields = trailers().map(([name, value]) => `${name}: ${value}\r\n`);
+    await writeAll(conn, latin1(`0\r\n${fields.join("")}\r\n`));
+  } else if (left !== 0) {
+    throw new HttpFailure({ tag: "HTTP-request-body-size", val: undefined });
+  }
+}
+
+async function finalHead(input: PushbackStream): Promise<ResponseHead> {
+  for (let i = 0; i < mostInterim; i++) {
+    const head = await readHead(input);
+    // 100 Continue and the like come before the answer.
+    if (head.status >= 200 || head.status === 101) return head;
+  }
+  throw new HttpFailure({ tag: "HTTP-protocol-error" });
+}
+
+async function readHead(input: PushbackStream): Promise<ResponseHead> {
+  try {
+    const head = await readResponseHead(input);
+    if (head !== undefined) return head;
+  } catch (error) {
+    const isText = error instanceof Error &&
+      error.message.includes("not HTTP/1.1");
+    if (!isText) throw error;
+    throw new HttpFailure({ tag: "HTTP-protocol-error" }, { cause: error });
+  }
+  throw incomplete();
+}
+
+/** The body of a response: its end is an error where the server has not sent all of it. */
+function bodyOf(
+  { status, headers }: ResponseHead,
+  { method, timeouts }: ExchangeRequest,
+  input: PushbackStream,
+  done: () => void,
+): ReadableStream<Uint8Array> {
+  const encoding = headers.get("transfer-encoding")?.toLowerCase();
+  const declared = headers.get(lengthName);
+  const isEmpty = method === "HEAD" || [204, 304].includes(status);
+  const decoder = encoding === "chunked" ? new ChunkedDecoder() : undefined;
+  let left = isEmpty ? 0 : declared === null ? undefined : Number(declared);
+
+  async function next(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      if (decoder?.done || left === 0) return undefined;
+      const bytes = await input.read();
+      if (bytes === undefined) {
+        if (decoder === undefined && left === undefined) return undefined;
+        throw incomplete();
+      }
+      if (decoder !== undefined && !isEmpty) {
+        const { data } = decoder.decode(bytes);
+        if (data.length > 0) return data;
+        continue;
+      }
+      if (left === undefined) return bytes.slice();
+      const data = bytes.slice(0, left);
+      left -= data.length;
+      return data;
+    }
+  }
+
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const bytes = await timed(timeouts.betweenBytes, done, next);
+        if (bytes !== undefined) return controller.enqueue(bytes);
+        done();
+        controller.close();
+      } catch (error) {
+        done();
+        throw connectFailure(error);
+      }
+    },
+    cancel: done,
+  }, { highWaterMark: 0 });
+}
+
+/** Fails, and has the connection dropped, when the time is up. */
+async function timed<T>(
+  ms: number,
+  drop: () => void,
+  read: () => Promise<T>,
+): Promise<T> {
+  const { signal } = new AbortController();
+  using limit = new Deadline(ms, { signal });
+  limit.signal.addEventListener("abort", () => limit.expired && drop());
+  try {
+    return await read();
+  } catch (error) {
+    if (!limit.expired) throw error;
+    throw new HttpFailure({ tag: "connection-read-timeout" }, { cause: error });
+  }
+}
+
+function incomplete(): HttpFailure {
+  return new HttpFailure({ tag: "HTTP-response-incomplete" });
+}
+
+function latin1(text: string): Uint8Array {
+  return Uint8Array.from(text, (each) => each.charCodeAt(0));
+}
+
+const lengthName = "content-length";
+
+const mostInterim = 100;

@@ -1,0 +1,3 @@
+module farlet.dev/guests
+
+go 1.24
