@@ -46,12 +46,8 @@ export class ComponentInstance implements Disposable {
     for (const { module, imports } of steps) {
       const compiled = code.modules[module];
       if (compiled === undefined) throw new TypeError(`no module ${module}`);
-      const given = imports.map(([name, item]) =>
-        [name, this.#moduleImport(item)] as const
-      );
-      this.cores.push(
-        new WebAssembly.Instance(compiled, Object.fromEntries(given)),
-      );
+      const given = named(imports, (item) => this.#moduleImport(item));
+      this.cores.push(new WebAssembly.Instance(compiled, given));
     }
   }
 
@@ -79,9 +75,7 @@ export class ComponentInstance implements Disposable {
       case "instance":
         return this.cores[item.instance]?.exports ?? {};
       case "items":
-        return Object.fromEntries(
-          item.items.map(([name, each]) => [name, this.#core(each)]),
-        );
+        return named(item.items, (each) => this.#core(each));
     }
   }
 
@@ -191,4 +185,14 @@ export class ComponentInstance implements Disposable {
     }
     return value as (...args: FlatValue[]) => number;
   }
+}
+
+/** As `Object.fromEntries`, without a pair for each: a server makes an instance for each request. */
+function named<Item, Value>(
+  items: readonly (readonly [name: string, item: Item])[],
+  make: (item: Item) => Value,
+): Record<string, Value> {
+  const all: Record<string, Value> = Object.create(null);
+  for (const [name, item] of items) all[name] = make(item);
+  return all;
 }

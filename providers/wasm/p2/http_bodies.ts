@@ -49,6 +49,11 @@ export class OutgoingBody {
     return this.#sink.readable;
   }
 
+  /** Whether the guest writes no more of it. */
+  get isOver(): boolean {
+    return this.#sink.isOver;
+  }
+
   /** All of it, where the guest has finished it already. */
   get whole(): Uint8Array<ArrayBuffer> | undefined {
     return this.#sink.whole;
@@ -137,6 +142,10 @@ class StreamSink implements GuestSink {
   #buffered = 0;
   #changed = Promise.withResolvers<void>();
   #state: "open" | "ended" | "gone" = "open";
+
+  get isOver(): boolean {
+    return this.#state !== "open";
+  }
 
   /** All bytes, where they are there already; they are then nowhere else. */
   get whole(): Uint8Array<ArrayBuffer> | undefined {

@@ -86,6 +86,11 @@ export class OutgoingResponse {
     this.#body[Symbol.dispose]();
   }
 
+  /** Whether the guest adds nothing to it any more. */
+  get isOver(): boolean {
+    return !this.#hasBody || this.#body.isOver;
+  }
+
   /** What the client gets; the body follows as the guest writes it. */
   toResponse(): Response {
     const bodiless = [101, 204, 205, 304].includes(this.#status);
