@@ -11,7 +11,10 @@ export interface PodAddressOptions {
   readonly stateDir: string;
   /** The range to take them from; unless given, one that nobody uses is chosen. */
   readonly podCIDR?: string;
-  /** Whether only this machine has to reach pods, as without a cluster; false unless given. */
+  /**
+   * Whether only this machine has to reach pods, as without a cluster: nothing of its network is
+   * changed for them then. False unless given.
+   */
   readonly localAddresses?: boolean;
 }
 
@@ -72,7 +75,7 @@ export class PodAddresses implements AsyncDisposable {
   async #hold(taken: readonly string[]): Promise<HeldRange | undefined> {
     this.#held ??= this.#options.podCIDR === undefined
       ? chooseRange(this.#options, taken)
-      : configuredRange(this.#options.podCIDR);
+      : configuredRange(this.#options.podCIDR, this.#options);
     try {
       return await this.#held;
     } catch (error) {
@@ -83,11 +86,16 @@ export class PodAddresses implements AsyncDisposable {
   }
 }
 
-async function configuredRange(cidr: string): Promise<HeldRange> {
+async function configuredRange(
+  cidr: string,
+  { localAddresses = false }: PodAddressOptions,
+): Promise<HeldRange> {
   const address = parseCidr(cidr);
   const isLocal = address !== undefined && isLocalAddress(address);
   try {
-    return await holdRange(cidr, { route: mayRoute() && !isLocal });
+    return await holdRange(cidr, {
+      route: mayRoute() && !isLocal && !localAddresses,
+    });
   } catch (cause) {
     const why = cause instanceof Deno.errors.AddrInUse
       ? "another agent of this machine has it"
