@@ -48,7 +48,7 @@ export async function runSuite(
 ): Promise<SuiteResult> {
   await using cluster = await startControlPlane({ controllers: true });
   await using host = await startHost({ images: true });
-  await using _agent = await SshAgent.open({ cluster, hosts: [host] });
+  await using agent = await SshAgent.open({ cluster, hosts: [host] });
   await eventually(() =>
     cluster.kubectl(["wait", "--for=condition=Ready", `node/${host.name}`])
   );
@@ -67,7 +67,14 @@ export async function runSuite(
     child.output().finally(() => over.abort()),
     follow(log, onProgress, over),
   ]);
-  options.signal.throwIfAborted();
+  if (options.signal.aborted) {
+    throw new Error(
+      `The suite was not over in time; farlet's last words:\n${
+        agent.stderr.slice(-2_000)
+      }`,
+      { cause: options.signal.reason },
+    );
+  }
   const text = new TextDecoder().decode(stdout);
   const passed = /^(\d+) passed, \d+ failed$/m.exec(text)?.[1];
   if (passed === undefined) {

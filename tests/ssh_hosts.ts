@@ -163,6 +163,7 @@ async function execute(
 ): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(program, {
     args: [...args],
+    env: { BASH_ENV: join(import.meta.dirname ?? ".", "host_init.sh") },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
