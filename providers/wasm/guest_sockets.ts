@@ -42,7 +42,7 @@ export interface ReceivedData {
 }
 
 /** How to receive: bits of WASI's `riflags`. */
-export const receiveFlag = { peek: 1, waitAll: 2 } as const;
+const receiveFlag = { peek: 1, waitAll: 2 } as const;
 
 /** What reads from a guest's sockets and writes to them; it waits where the guest wants that. */
 export class SocketTransfers {

@@ -47,23 +47,3 @@ export class HttpCounter {
     };
   }
 }
-
-/** All servers of one container together. */
-export function sumHttpUsage(usages: readonly HttpUsage[]): HttpUsage {
-  const requests = new Map<string, number>();
-  for (const usage of usages) {
-    for (const [status, count] of Object.entries(usage.requests)) {
-      requests.set(status, (requests.get(status) ?? 0) + count);
-    }
-  }
-  const sum = (pick: (usage: HttpUsage) => number) =>
-    usages.reduce((total, usage) => total + pick(usage), 0);
-  return {
-    requests: Object.fromEntries(requests),
-    active: sum(({ active }) => active),
-    durations: httpDurationBounds.map((_, i) => i).concat(
-      httpDurationBounds.length,
-    ).map((i) => sum(({ durations }) => durations[i] ?? 0)),
-    totalSeconds: sum(({ totalSeconds }) => totalSeconds),
-  };
-}

@@ -49,6 +49,7 @@ export class ImageUses {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
     for (const file of await list(this.#usersDir)) {
+      if (!file.endsWith(".json")) continue;
       const path = join(this.#usersDir, file);
       const user = await readRecord<StoreUser>(path);
       if (user === undefined) continue;

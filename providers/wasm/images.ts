@@ -101,8 +101,7 @@ export class RuntimeImages implements AsyncDisposable {
   async locate(
     { image, imageId }: { readonly image: string; readonly imageId: string },
   ): Promise<LocatedModule> {
-    const byDigest = imageId.includes("@") ? imageId : image;
-    const found = await this.#store.find(byDigest);
+    const found = await this.#resolved({ image, imageId });
     if (found === undefined) throw notPresent(image);
     if (!isFileUrl(image)) await this.#uses.register();
     return found;
@@ -112,8 +111,7 @@ export class RuntimeImages implements AsyncDisposable {
   async has(
     { image, imageId }: { readonly image: string; readonly imageId: string },
   ): Promise<boolean> {
-    const byDigest = imageId.includes("@") ? imageId : image;
-    const found = await this.#store.find(byDigest);
+    const found = await this.#resolved({ image, imageId });
     return found?.imageId === imageId;
   }
 
@@ -135,5 +133,12 @@ export class RuntimeImages implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#collector[Symbol.asyncDispose]();
+  }
+
+  /** By digest, where the ID has one: the name may stand for another image by now. */
+  #resolved(
+    { image, imageId }: { readonly image: string; readonly imageId: string },
+  ): Promise<LocatedModule | undefined> {
+    return this.#store.find(imageId.includes("@") ? imageId : image);
   }
 }

@@ -159,11 +159,14 @@ export class ModuleStore {
   }
 
   async #findLocal(image: string): Promise<LocatedModule | undefined> {
-    const path = await realPath(filePath(image));
+    const named = filePath(image);
+    const path = await realPath(named);
     const allowed = await Promise.all(this.#allowed.map(realPath));
     // One that does not exist is refused as well: what exists elsewhere must not show.
-    const place = path ?? filePath(image);
-    if (!allowed.some((dir) => dir !== undefined && isBelow(place, dir))) {
+    const isAllowed = path === undefined
+      ? [...allowed, ...this.#allowed].some((dir) => isBelow(named, dir))
+      : allowed.some((dir) => isBelow(path, dir));
+    if (!isAllowed) {
       throw new RuntimeError(
         "ErrImagePull",
         `Cannot use image "${image}": it is not below a directory named by --allow-local-modules`,
@@ -217,7 +220,7 @@ export function notPresent(image: string): RuntimeError {
 }
 
 /** The name as people write it, with its tag or digest: `hello:latest`. */
-export function familiarName({ full }: ImageName): string {
+function familiarName({ full }: ImageName): string {
   return full.replace(/^docker\.io\/(?:library\/)?/, "");
 }
 
@@ -233,7 +236,8 @@ function filePath(image: string): string {
   }
 }
 
-function isBelow(path: string, directory: string): boolean {
+function isBelow(path: string, directory: string | undefined): boolean {
+  if (directory === undefined) return false;
   return path.startsWith(directory.endsWith(sep) ? directory : directory + sep);
 }
 

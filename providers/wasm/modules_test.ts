@@ -128,6 +128,28 @@ Deno.test("ModuleStore finds local modules only below the allowed directories", 
   });
 });
 
+Deno.test("ModuleStore misses a file below an allowed directory that is a link", async () => {
+  await withStore(async (dir) => {
+    await Deno.symlink("allowed", join(dir, "link"));
+    const store = new ModuleStore({
+      stateDir: join(dir, "state"),
+      allowLocalModules: [join(dir, "link")],
+    });
+    const found = await store.find(`file://${dir}/link/absent.wasm`);
+    assert.equal(found, undefined);
+  });
+});
+
+Deno.test("ModuleStore gives one content several names at once", async () => {
+  await withStore(async (_dir, store) => {
+    const name = parseImageName(`app@${digestOfX}`);
+    const content = { digest: digestOfX, sizeBytes: 1 };
+    const writes = Array.from({ length: 8 }, () => store.put(name, content));
+    await Promise.all(writes);
+    assert.equal((await store.list()).length, 1);
+  });
+});
+
 Deno.test("ModuleStore sees that a local module changed", async () => {
   await withStore(async (dir, store) => {
     const image = `file://${dir}/allowed/x.wasm`;

@@ -127,9 +127,7 @@ function checkedHosts({ annotations }: SandboxSpec): readonly string[] {
 }
 
 function ownNames({ hostname, fullHostname }: SandboxSpec): readonly string[] {
-  return [fullHostname, hostname].filter((name) =>
-    name !== undefined && name !== ""
-  ).map((name) => `${name}`);
+  return [fullHostname, hostname].flatMap((name) => name || []);
 }
 
 function whoListens(ports: readonly number[]): string {

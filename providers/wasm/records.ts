@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { getLogger } from "../../async/log.ts";
+import { writePrivateFile } from "../../async/private_file.ts";
 import type { VolumeSpec } from "../container_spec.ts";
 import type { Exit, PodIdentity } from "../runtime.ts";
 import { unmountBelow } from "./memory_volume.ts";
@@ -180,9 +181,7 @@ export async function remove(path: string): Promise<void> {
 
 /** Writes JSON to a file of mode 0600 so that readers see the old or the new one. */
 export async function writeRecord(path: string, value: unknown): Promise<void> {
-  const temporary = `${path}.new`;
-  await Deno.writeTextFile(temporary, JSON.stringify(value), { mode: 0o600 });
-  await Deno.rename(temporary, path);
+  await writePrivateFile(path, JSON.stringify(value));
 }
 
 /** Reads JSON that {@linkcode writeRecord} wrote; undefined when it is missing or damaged. */

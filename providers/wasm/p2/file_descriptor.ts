@@ -27,7 +27,7 @@ import {
   toHash,
   typeName,
 } from "./file_types.ts";
-import { answering } from "./file_error.ts";
+import { withErrorCode } from "./file_error.ts";
 import { SharedFile } from "./shared_file.ts";
 import type { InputStream, OutputStream } from "./streams.ts";
 
@@ -51,27 +51,27 @@ export class FileDescriptor implements Disposable {
   }
 
   readViaStream(offset: bigint): InputStream {
-    return answering(() => this.#readable().readFrom(offset));
+    return withErrorCode(() => this.#readable().readFrom(offset));
   }
 
   writeViaStream(offset: bigint): OutputStream {
-    return answering(() => this.#writable().writeFrom(offset));
+    return withErrorCode(() => this.#writable().writeFrom(offset));
   }
 
   appendViaStream(): OutputStream {
-    return answering(() => this.#writable().writeFrom("end"));
+    return withErrorCode(() => this.#writable().writeFrom("end"));
   }
 
   advise(): void {}
 
   syncData(): void {
-    answering(() => {
+    withErrorCode(() => {
       if (this.#item.kind === "file") this.#item.shared.file.syncData();
     });
   }
 
   sync(): void {
-    answering(() => {
+    withErrorCode(() => {
       if (this.#item.kind === "file") this.#item.shared.file.sync();
     });
   }
@@ -88,11 +88,11 @@ export class FileDescriptor implements Disposable {
   }
 
   setSize(size: bigint): void {
-    answering(() => this.#writable().file.truncate(Number(size)));
+    withErrorCode(() => this.#writable().file.truncate(Number(size)));
   }
 
   setTimes(accessed: NewTimestamp, modified: NewTimestamp): void {
-    answering(() => {
+    withErrorCode(() => {
       const item = this.#item;
       const { readOnly } = item.kind === "file" ? item : item.directory;
       if (readOnly) fail(errno.rofs);
@@ -104,7 +104,7 @@ export class FileDescriptor implements Disposable {
   }
 
   read(length: bigint, offset: bigint): readonly [Uint8Array, boolean] {
-    return answering(() => {
+    return withErrorCode(() => {
       const { file } = this.#readable();
       const most = Math.min(Number(length), maxReadBytes);
       const bytes = new Uint8Array(most);
@@ -114,7 +114,7 @@ export class FileDescriptor implements Disposable {
   }
 
   write(bytes: Uint8Array, offset: bigint): bigint {
-    return answering(() => {
+    return withErrorCode(() => {
       const count = this.#writable().file
         .write(new Uint8Array(bytes), Number(offset));
       return BigInt(count);
@@ -122,27 +122,27 @@ export class FileDescriptor implements Disposable {
   }
 
   readDirectory(): DirectoryEntries {
-    return answering(() => new DirectoryEntries(this.#directory()));
+    return withErrorCode(() => new DirectoryEntries(this.#directory()));
   }
 
   stat() {
-    return answering(() => toDescriptorStat(this.#stat()));
+    return withErrorCode(() => toDescriptorStat(this.#stat()));
   }
 
   statAt(flags: PathFlags, path: string) {
-    return answering(() => toDescriptorStat(statAt(this.#at(path, flags))));
+    return withErrorCode(() => toDescriptorStat(statAt(this.#at(path, flags))));
   }
 
   metadataHash() {
-    return answering(() => toHash(this.#stat()));
+    return withErrorCode(() => toHash(this.#stat()));
   }
 
   metadataHashAt(flags: PathFlags, path: string) {
-    return answering(() => toHash(statAt(this.#at(path, flags))));
+    return withErrorCode(() => toHash(statAt(this.#at(path, flags))));
   }
 
   isSameObject(other: FileDescriptor): boolean {
-    return answering(() => {
+    return withErrorCode(() => {
       const [one, another] = [this.#stat(), other.#stat()];
       return one.inode === another.inode && one.device === another.device;
     });
@@ -154,25 +154,25 @@ export class FileDescriptor implements Disposable {
     accessed: NewTimestamp,
     modified: NewTimestamp,
   ): void {
-    answering(() =>
+    withErrorCode(() =>
       setTimesAt(this.#at(path, flags), timesRequest(accessed, modified))
     );
   }
 
   createDirectoryAt(path: string): void {
-    answering(() => makeDirectory(this.#at(path)));
+    withErrorCode(() => makeDirectory(this.#at(path)));
   }
 
   removeDirectoryAt(path: string): void {
-    answering(() => removeDirectory(this.#at(path)));
+    withErrorCode(() => removeDirectory(this.#at(path)));
   }
 
   unlinkFileAt(path: string): void {
-    answering(() => unlinkFile(this.#at(path)));
+    withErrorCode(() => unlinkFile(this.#at(path)));
   }
 
   renameAt(from: string, to: FileDescriptor, path: string): void {
-    answering(() => rename(this.#at(from), to.#at(path)));
+    withErrorCode(() => rename(this.#at(from), to.#at(path)));
   }
 
   linkAt(
@@ -181,15 +181,15 @@ export class FileDescriptor implements Disposable {
     to: FileDescriptor,
     path: string,
   ): void {
-    answering(() => link(this.#at(from, flags), to.#at(path)));
+    withErrorCode(() => link(this.#at(from, flags), to.#at(path)));
   }
 
   symlinkAt(target: string, path: string): void {
-    answering(() => symlink(target, this.#at(path)));
+    withErrorCode(() => symlink(target, this.#at(path)));
   }
 
   readlinkAt(path: string): string {
-    return answering(() => readLink(this.#at(path)));
+    return withErrorCode(() => readLink(this.#at(path)));
   }
 
   openAt(
@@ -198,7 +198,7 @@ export class FileDescriptor implements Disposable {
     openFlags: OpenFlags,
     flags: DescriptorFlags,
   ): FileDescriptor {
-    return answering(() => {
+    return withErrorCode(() => {
       const at = this.#at(path, pathFlags);
       const { readOnly, files } = at.directory;
       const request = {

@@ -2,7 +2,7 @@ import { errno, errnoOf } from "../errno.ts";
 import { GuestError } from "./guest_error.ts";
 
 /** Calls what may fail like a function of preview 1, and fails as `wasi:filesystem` does. */
-export function answering<T>(call: () => T): T {
+export function withErrorCode<T>(call: () => T): T {
   try {
     return call();
   } catch (cause) {

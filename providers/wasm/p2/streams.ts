@@ -32,7 +32,7 @@ export class InputStream implements Disposable {
   read(length: bigint): Uint8Array {
     if (length === 0n || !this.#input.ready) return new Uint8Array(0);
     const most = Math.min(Number(length), maxReadBytes);
-    const bytes = answering(() => this.#input.take(most));
+    const bytes = withStreamError(() => this.#input.take(most));
     return bytes.length === 0 ? failWith({ tag: "closed" }) : bytes;
   }
 
@@ -97,11 +97,11 @@ export class OutputStream implements Disposable {
   }
 
   checkWrite(): bigint {
-    return BigInt(answering(() => this.#sink.room));
+    return BigInt(withStreamError(() => this.#sink.room));
   }
 
   write(bytes: Uint8Array<ArrayBuffer>): void {
-    answering(() => this.#sink.write(bytes));
+    withStreamError(() => this.#sink.write(bytes));
   }
 
   blockingWriteAndFlush(
@@ -115,7 +115,7 @@ export class OutputStream implements Disposable {
 
   /** Nothing to wait for does not suspend the guest, which takes its time. */
   blockingFlush(): Promise<void> | undefined {
-    return answering(() => this.#sink.flush())
+    return withStreamError(() => this.#sink.flush())
       ?.catch((error) => Promise.reject(streamError(error)));
   }
 
@@ -155,7 +155,7 @@ export class OutputStream implements Disposable {
 }
 
 /** Turns what goes wrong with bytes into the `stream-error` of the guest. */
-function answering<T>(call: () => T): T {
+function withStreamError<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {

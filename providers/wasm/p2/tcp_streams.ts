@@ -1,10 +1,12 @@
 import { errno, errnoOf } from "../errno.ts";
 import type { GuestInput } from "../descriptors.ts";
+import type { SocketInterest } from "../linux_sockets.ts";
 import { failWith } from "./guest_error.ts";
+import { Pollable } from "./pollable.ts";
 import type { SocketNetwork } from "./socket_network.ts";
 import type { GuestSink } from "./streams.ts";
 
-/** A connected socket, which lives until nobody has any part of it. */
+/** A socket, which lives until nobody has any part of it. */
 export class SharedSocket {
   readonly handle: number;
   readonly network: SocketNetwork;
@@ -28,6 +30,16 @@ export class SharedSocket {
         this.network.net.sockets.close(this.handle);
       },
     };
+  }
+
+  /** For a guest that waits until it can read, or write. */
+  pollable(kind: SocketInterest["kind"]): Pollable {
+    const { handle, network: { waits } } = this;
+    const interests = [{ handle, kind }];
+    return new Pollable(
+      () => waits.ready(interests),
+      () => waits.wait(interests),
+    );
   }
 }
 

@@ -176,12 +176,7 @@ export class IncomingDatagramStream implements Disposable {
   }
 
   subscribe(): Pollable {
-    const { handle, network: { waits } } = this.#socket;
-    const interests = [{ handle, kind: "read" }] as const;
-    return new Pollable(
-      () => waits.ready(interests),
-      () => waits.wait(interests),
-    );
+    return this.#socket.pollable("read");
   }
 
   [Symbol.dispose](): void {
@@ -244,12 +239,7 @@ export class OutgoingDatagramStream implements Disposable {
   }
 
   subscribe(): Pollable {
-    const { handle, network: { waits } } = this.#socket;
-    const interests = [{ handle, kind: "write" }] as const;
-    return new Pollable(
-      () => waits.ready(interests),
-      () => waits.wait(interests),
-    );
+    return this.#socket.pollable("write");
   }
 
   [Symbol.dispose](): void {
