@@ -1,4 +1,5 @@
 import { delay } from "../../async/delay.ts";
+import { firstOf } from "../../async/first_of.ts";
 import type { Clocks } from "./clocks.ts";
 import { errno, fail } from "./errno.ts";
 import type { GuestSocket } from "./guest_sockets.ts";
@@ -113,13 +114,13 @@ export function pollFunctions(
     if (net !== undefined && interests.length > 0) {
       const time = due < Infinity ? { timeout } : {};
       const sockets = net.sockets.wait(interests, { signal, ...time });
-      await Promise.race([sockets, ...waits]);
+      await firstOf([sockets, ...waits]);
       done.abort();
       // It has to have ended before another one begins.
       return await sockets;
     }
     if (due < Infinity) waits.push(delay(timeout, { signal }));
-    await Promise.race(waits);
+    await firstOf(waits);
     done.abort();
   }
 

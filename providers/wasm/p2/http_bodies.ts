@@ -189,6 +189,10 @@ class StreamSink implements GuestSink {
     return Math.max(0, bufferBytes - this.#buffered);
   }
 
+  get ready(): boolean {
+    return this.isOver || this.room > 0;
+  }
+
   write(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.#state !== "open") failWith({ tag: "closed" });
     if (bytes.length === 0) return;
@@ -197,17 +201,13 @@ class StreamSink implements GuestSink {
     this.#wake();
   }
 
-  async untilRoom(): Promise<void> {
-    while (this.#state === "open" && this.room === 0) {
-      await this.#changed.promise;
-    }
+  untilRoom(): Promise<void> {
+    return this.#changed.promise;
   }
 
   /** Handed over is as good as gone: who reads is another matter. */
   flush(): Promise<void> | undefined {
-    return this.#state === "open" && this.room === 0
-      ? this.untilRoom()
-      : undefined;
+    return this.ready ? undefined : this.#untilReady();
   }
 
   end(): void {
@@ -218,6 +218,10 @@ class StreamSink implements GuestSink {
   abort(): void {
     if (this.#state === "open") this.#state = "gone";
     this.#wake();
+  }
+
+  async #untilReady(): Promise<void> {
+    while (!this.ready) await this.untilRoom();
   }
 
   #wake(): void {

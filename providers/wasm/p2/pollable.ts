@@ -1,4 +1,5 @@
 import type { AbortOptions } from "../../../async/abort.ts";
+import { firstOf } from "../../../async/first_of.ts";
 
 /** The resource `wasi:io/poll.pollable`: something that a guest can wait for. */
 export class Pollable {
@@ -43,7 +44,7 @@ export async function poll(
     if (ready.length > 0) return new Uint32Array(ready);
     const over = new AbortController();
     try {
-      await Promise.race(
+      await firstOf(
         pollables.map((each) => each.wait({ signal: over.signal })),
       );
     } finally {

@@ -1,3 +1,4 @@
+import type { AbortOptions } from "../../../async/abort.ts";
 import type { LinuxSockets, SocketInterest } from "../linux_sockets.ts";
 
 interface Waiter {
@@ -20,10 +21,20 @@ export class SocketWaits {
     return this.#sockets.look(interests).some(({ ready }) => ready);
   }
 
-  /** Resolves when one of them is ready, or one of them is closed. */
-  wait(interests: readonly SocketInterest[]): Promise<void> {
+  /** Resolves when one of them is ready, or one of them is closed, or the signal aborts. */
+  wait(
+    interests: readonly SocketInterest[],
+    { signal }: Partial<AbortOptions> = {},
+  ): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiters.add({ interests, done: resolve });
+    const leave = () => this.#finish(waiter);
+    const done = () => {
+      signal?.removeEventListener("abort", leave);
+      resolve();
+    };
+    const waiter: Waiter = { interests, done };
+    this.#waiters.add(waiter);
+    signal?.addEventListener("abort", leave, { once: true });
     // What waits already does not know of these.
     if (this.#round === undefined) void this.#run();
     else this.#round.abort();

@@ -63,11 +63,13 @@ export class InputStream implements Disposable {
 
 /** Where the bytes of an output stream go. */
 export interface GuestSink {
-  /** Takes all of them, which are its own; throws when it can take no more for good. */
+  /** Takes all of them, for which it has room, as its own; throws when it can take no more for good. */
   write(bytes: Uint8Array<ArrayBuffer>): void;
-  /** How many bytes it takes now without piling them up. */
+  /** How many bytes it takes now; throws as `write` does. */
   readonly room: number;
-  /** Resolves when there is room, or at its end. */
+  /** Whether it need not be waited for: it has room, or an error to tell. */
+  readonly ready: boolean;
+  /** Resolves when it may be ready, perhaps before. */
   untilRoom(): Promise<void>;
   /**
    * Resolves when all bytes have gone where they belong; rejects when they cannot. Undefined where
@@ -81,6 +83,7 @@ export function promptSink(write: (bytes: Uint8Array) => void): GuestSink {
   return {
     write,
     room: maxWriteBytes,
+    ready: true,
     untilRoom: () => Promise.resolve(),
     flush: () => undefined,
   };
@@ -100,13 +103,18 @@ export class OutputStream implements Disposable {
     return BigInt(withStreamError(() => this.#sink.room));
   }
 
+  /** Traps for more than `check-write` allows, as specified: it would pile up outside the guest. */
   write(bytes: Uint8Array<ArrayBuffer>): void {
+    if (bytes.length > this.checkWrite()) {
+      throw new RangeError("a guest wrote more than its stream has room for");
+    }
     withStreamError(() => this.#sink.write(bytes));
   }
 
   blockingWriteAndFlush(
     bytes: Uint8Array<ArrayBuffer>,
   ): Promise<void> | undefined {
+    if (bytes.length > this.checkWrite()) return this.#writeInParts(bytes);
     this.write(bytes);
     return this.blockingFlush();
   }
@@ -120,13 +128,11 @@ export class OutputStream implements Disposable {
   }
 
   writeZeroes(length: bigint): void {
-    if (length > BigInt(maxWriteBytes)) failWith({ tag: "closed" });
-    this.write(new Uint8Array(Number(length)));
+    this.write(zeroes(length));
   }
 
   blockingWriteZeroesAndFlush(length: bigint): Promise<void> | undefined {
-    this.writeZeroes(length);
-    return this.blockingFlush();
+    return this.blockingWriteAndFlush(zeroes(length));
   }
 
   splice(source: InputStream, length: bigint): bigint {
@@ -146,12 +152,29 @@ export class OutputStream implements Disposable {
 
   subscribe(): Pollable {
     const sink = this.#sink;
-    return new Pollable(() => sink.room > 0, () => sink.untilRoom());
+    return new Pollable(() => sink.ready, () => sink.untilRoom());
   }
 
   [Symbol.dispose](): void {
     this.#close();
   }
+
+  async #writeInParts(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      const part = bytes.slice(at, at + Number(this.checkWrite()));
+      this.write(part);
+      at += part.length;
+      if (part.length === 0) await this.#sink.untilRoom();
+    }
+    await this.blockingFlush();
+  }
+}
+
+function zeroes(length: bigint): Uint8Array<ArrayBuffer> {
+  if (length > BigInt(maxWriteBytes)) {
+    throw new RangeError("a guest wrote more zeroes than any stream takes");
+  }
+  return new Uint8Array(Number(length));
 }
 
 /** Turns what goes wrong with bytes into the `stream-error` of the guest. */

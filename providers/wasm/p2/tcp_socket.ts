@@ -253,7 +253,7 @@ export class TcpSocket implements Disposable {
       this.#state.kind === "connecting" || this.#state.kind === "listening";
     return new Pollable(
       () => !isPending() || waits.ready(interests()),
-      () => waits.wait(interests()),
+      (options) => waits.wait(interests(), options),
     );
   }
 

@@ -38,7 +38,7 @@ export class SharedSocket {
     const interests = [{ handle, kind }];
     return new Pollable(
       () => waits.ready(interests),
-      () => waits.wait(interests),
+      (options) => waits.wait(interests, options),
     );
   }
 }
@@ -90,9 +90,10 @@ export class SocketInput implements GuestInput {
     return taken;
   }
 
-  /** Nothing more is read. */
+  /** Nothing more is read; what came already is gone. */
   close(): void {
     this.#end = "end";
+    this.#unread = new Uint8Array(0);
   }
 }
 
@@ -113,6 +114,11 @@ export class SocketSink implements GuestSink {
     return this.#unsent.length > 0 ? 0 : mostAtOnce;
   }
 
+  get ready(): boolean {
+    const isOver = this.#failure !== undefined || this.#closed;
+    return isOver || this.#unsent.length === 0;
+  }
+
   write(bytes: Uint8Array): void {
     this.#check();
     const all = new Uint8Array(this.#unsent.length + bytes.length);
@@ -123,11 +129,14 @@ export class SocketSink implements GuestSink {
     if (this.#unsent.length > 0) this.#draining ??= this.#drain();
   }
 
-  async untilRoom(): Promise<void> {
-    await this.#draining;
+  untilRoom(): Promise<void> {
+    return this.#draining ?? Promise.resolve();
   }
 
   flush(): Promise<void> | undefined {
+    if (this.#draining === undefined && this.#failure !== undefined) {
+      this.#check();
+    }
     return this.#draining?.then(() => this.#check());
   }
 

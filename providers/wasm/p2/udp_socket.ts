@@ -1,5 +1,6 @@
 import { errno, errnoOf } from "../errno.ts";
 import { addressFamily, type SocketAddress } from "../socket_address.ts";
+import { GuestError } from "./guest_error.ts";
 import { Pollable } from "./pollable.ts";
 import {
   fromGuestAddress,
@@ -158,7 +159,9 @@ export class IncomingDatagramStream implements Disposable {
   receive(maxResults: bigint): readonly IncomingDatagram[] {
     const { handle, network: { net } } = this.#socket;
     const found: IncomingDatagram[] = [];
-    while (found.length < Math.min(Number(maxResults), mostDatagrams)) {
+    // Those of strangers count as well: a flood of them must not keep the guest here.
+    const most = Math.min(Number(maxResults), mostDatagrams);
+    for (let tries = 0; tries < most; tries++) {
       let received;
       try {
         const options = { peek: false, datagram: true };
@@ -218,7 +221,7 @@ export class OutgoingDatagramStream implements Disposable {
     return waits.ready([{ handle, kind: "write" }]) ? 16n : 0n;
   }
 
-  /** How many were sent; an error only where the first one was not. */
+  /** How many were sent, none where Linux has no room; an error only where the first one failed. */
   send(datagrams: readonly OutgoingDatagram[]): bigint {
     const { handle, network } = this.#socket;
     const family = linuxFamily(this.#family);
@@ -231,7 +234,7 @@ export class OutgoingDatagramStream implements Disposable {
         );
         sent++;
       } catch (error) {
-        if (sent > 0n) break;
+        if (sent > 0n || isFull(error)) break;
         throw error;
       }
     }
@@ -278,6 +281,11 @@ function allowed(
 
 function linuxFamily(family: "ipv4" | "ipv6") {
   return family === "ipv4" ? addressFamily.inet4 : addressFamily.inet6;
+}
+
+/** `send` knows no `would-block`. */
+function isFull(error: unknown): boolean {
+  return error instanceof GuestError && error.payload === "would-block";
 }
 
 /** A guest must not make its host hold more than this at once. */

@@ -192,7 +192,7 @@ export class TestRegistry implements AsyncDisposable {
 }
 
 /** The media types of an image and of an index. */
-export const imageType = "application/vnd.oci.image.manifest.v1+json";
+const imageType = "application/vnd.oci.image.manifest.v1+json";
 export const indexType = "application/vnd.oci.image.index.v1+json";
 const imageConfigType = "application/vnd.oci.image.config.v1+json";
 
