@@ -203,10 +203,17 @@ Deno.test({
     ]);
     await guest.untilStdout("begun\n");
     const ended = guest.ended();
+    let paused = false;
     const duty = new CpuDuty({
       pid: guest.pid,
       status: ended,
-      kill: (signal) => guest.kill(signal),
+      get paused() {
+        return paused;
+      },
+      kill: (signal) => {
+        paused = signal === "SIGSTOP";
+        guest.kill(signal);
+      },
     }, () => 200);
     await until(async () => (await cpuMillis(guest.pid)) > 200);
     const share = await cpuShare(guest.pid, 2000);
@@ -258,10 +265,9 @@ Deno.test({
       );
       return Object.keys(said).filter((name) => said[name] === "done");
     };
-    assert.deepEqual(await done(), ["kill itself", "getpid"]);
-    assert.deepEqual(await done("connecting"), [
-      ...["kill itself", "socket", "getpid"],
-    ]);
+    const always = ["kill itself", "ask for flags"];
+    assert.deepEqual(await done(), [...always, "getpid"]);
+    assert.deepEqual(await done("connecting"), [...always, "socket", "getpid"]);
   },
 });
 

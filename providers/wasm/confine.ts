@@ -34,7 +34,7 @@ export function confine({ user, sockets, mayExec }: Confinement): void {
   linux.setProcess(prSetNoNewPrivileges, 1n);
   const { arch } = Deno.build;
   const seccomp = systemCalls(arch).number("seccomp");
-  if (seccomp === undefined) return;
+  if (seccomp === undefined) throw new Error("no number for seccomp(2)");
   const needs = { arch, pid: Deno.pid, sockets, mayExec };
   linux.filterCalls(seccomp, seccompFilter(needs));
 }

@@ -62,16 +62,16 @@ export class ControlGroups {
     const values = groupValues(this.version, limits)
       .filter(({ controller }) => this.has(controller));
     const used = new Set(values.map(({ controller }) => controller));
-    const directories = new Map<Controller, string>();
-    for (const controller of used) {
-      const directory = join(this.#bases.get(controller) ?? "", name);
-      if (![...directories.values()].includes(directory)) {
-        await Deno.mkdir(directory);
-      }
-      directories.set(controller, directory);
-    }
+    const directories = new Map(
+      [...used].map((controller) =>
+        [controller, join(this.#bases.get(controller) ?? "", name)] as const
+      ),
+    );
     const group = new ControlGroup(this.version, directories);
     try {
+      for (const directory of new Set(directories.values())) {
+        await Deno.mkdir(directory);
+      }
       await group.write(values);
     } catch (error) {
       await group.remove();
@@ -253,9 +253,11 @@ async function isDirectory(path: string): Promise<boolean> {
 
 async function killAll(directory: string): Promise<void> {
   const text = await readText(join(directory, "cgroup.procs"));
-  for (const pid of text.split("\n").filter((line) => line !== "")) {
+  // 0 stands for a process of another PID namespace, and for kill(2) for our own group.
+  const pids = text.split("\n").map(Number).filter((pid) => pid > 0);
+  for (const pid of pids) {
     try {
-      Deno.kill(Number(pid), "SIGKILL");
+      Deno.kill(pid, "SIGKILL");
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }

@@ -8,6 +8,8 @@ export interface PausableProcess {
   readonly pid: number;
   /** Settles when it has ended. */
   readonly status: Promise<unknown>;
+  /** Whether it was stopped, and not continued since. */
+  readonly paused: boolean;
   /** Nothing happens once the process has ended. */
   kill(signal: "SIGSTOP" | "SIGCONT"): void;
 }
@@ -49,6 +51,8 @@ async function watch(
       const { cpuNanos: usedNanos } = usage;
       const at = performance.now();
       state ??= { at, usedNanos, creditNanos: 0, stopped: false };
+      // Another signal has it go on.
+      state = { ...state, stopped: process.paused };
       const step = dutyStep(state, { at, usedNanos, limitMillis: limit });
       if (step.signal !== undefined) process.kill(step.signal);
       ({ state, waitMs } = step);

@@ -4,7 +4,7 @@ import type { HostFile } from "./host_files.ts";
 
 /** Where a guest's standard input comes from. */
 export interface GuestInput {
-  /** Whether {@linkcode read} returns at once. */
+  /** Whether {@linkcode take} has something to give, or the end. */
   readonly ready: boolean;
   /** Resolves when it is ready. */
   untilReady(): Promise<void>;

@@ -15,11 +15,14 @@ export interface GuestTraits {
 export function guestTraits(): GuestTraits {
   const isLinux = Deno.build.os === "linux";
   const status = isLinux ? Deno.readTextFileSync("/proc/self/status") : "";
-  const { chown, setgid, setuid, sysAdmin } = capabilities;
+  const { chown, kill, setgid, setuid, sysAdmin } = capabilities;
+  // Only root loses its capabilities when a guest becomes another user.
+  const isRoot = Deno.uid() === 0;
   return {
     uid: Deno.uid() ?? undefined,
     gid: Deno.gid() ?? undefined,
-    choosesUsers: hasCapabilities(status, [chown, setgid, setuid]),
+    choosesUsers: isRoot &&
+      hasCapabilities(status, [chown, kill, setgid, setuid]),
     mounts: hasCapabilities(status, [chown, sysAdmin]),
     limitsCpu: isLinux,
   };
@@ -36,4 +39,10 @@ export function hasCapabilities(
 }
 
 /** Of linux/capability.h. */
-const capabilities = { chown: 0, setgid: 6, setuid: 7, sysAdmin: 21 };
+const capabilities = {
+  chown: 0,
+  kill: 5,
+  setgid: 6,
+  setuid: 7,
+  sysAdmin: 21,
+};

@@ -13,10 +13,9 @@ export function httpSettings(
   container: string,
 ): HttpSettings {
   const read = (name: string) => {
-    const own = `${name}.${container}`;
-    const found = annotations[own] === undefined ? name : own;
-    const text = annotations[found];
-    return text === undefined ? undefined : wholeNumber(found, text);
+    const key = keyFor(name, container, annotations);
+    const text = annotations[key];
+    return text === undefined ? undefined : wholeNumber(key, text);
   };
   const maxInvocations = read(names.maxInvocations) ?? 1;
   return {
@@ -47,16 +46,27 @@ export function httpRefusals({ metadata, spec }: Pod): readonly Refusal[] {
       return [{ field, message: `the pod has no container "${container}"` }];
     }
     if (!isWholeNumber(text)) return [{ field, message: notWhole(text) }];
-    const isKept = name !== names.poolSize ||
-      Object.keys(annotations).some((each) =>
-        each.startsWith(names.maxInvocations)
-      );
+    const concerned = container === undefined ? containers : [container];
+    const isKept = name !== names.poolSize || concerned.some((each) => {
+      const key = keyFor(names.maxInvocations, each, annotations);
+      return Number(annotations[key]) > 1;
+    });
     return isKept ? [] : [{
       field,
       message:
         `no instance is kept unless ${names.maxInvocations} lets it answer several requests`,
     }];
   });
+}
+
+/** The annotation that counts for a container: its own, or else that for all. */
+function keyFor(
+  name: string,
+  container: string,
+  annotations: Readonly<Record<string, string>>,
+): string {
+  const own = `${name}.${container}`;
+  return annotations[own] === undefined ? name : own;
 }
 
 function splitKey(

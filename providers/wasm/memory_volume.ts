@@ -3,11 +3,11 @@ import type { VolumeOwner } from "../volume_dir.ts";
 
 /**
  * Makes a directory that exists a file system in memory, unless it is a mount already. It has room
- * for `sizeBytes`, or for half of the machine's memory.
+ * for `sizeBytes`, or, without that or with 0, for half of the machine's memory.
  */
 export async function mountMemory(
   directory: string,
-  { sizeBytes, owner }: {
+  { sizeBytes = 0, owner }: {
     readonly sizeBytes?: number;
     readonly owner?: VolumeOwner;
   },
@@ -15,7 +15,8 @@ export async function mountMemory(
   if ((await mountPoints(directory)).length > 0) return;
   const options = [
     "mode=0777",
-    ...(sizeBytes === undefined ? [] : [`size=${sizeBytes}`]),
+    // tmpfs takes 0 for no limit at all.
+    ...(sizeBytes > 0 ? [`size=${sizeBytes}`] : []),
     ...(owner === undefined ? [] : [`uid=${owner.uid}`, `gid=${owner.gid}`]),
   ];
   using linux = new LinuxCalls();

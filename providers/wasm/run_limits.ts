@@ -98,9 +98,14 @@ export class RunLimits {
     this.#cpuLimitMillis = cpuLimitMillis ?? this.#cpuLimitMillis;
   }
 
-  /** Whether the kernel ended one of its processes because they had too much memory. */
+  /** Whether the kernel ended one of its processes because they had too much memory; never rejects. */
   async outOfMemory(): Promise<boolean> {
-    return await this.#group?.hasKilled() ?? false;
+    try {
+      return await this.#group?.hasKilled() ?? false;
+    } catch (error) {
+      getLogger("wasm").warn("Could not read a control group", { error });
+      return false;
+    }
   }
 
   /** Gives back what it holds, once all processes have ended; never rejects. */

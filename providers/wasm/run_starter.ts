@@ -186,13 +186,18 @@ export class RunStarter {
       ...(user === undefined ? {} : { user }),
     };
     this.#checkSpec(spec, guestSpec);
-    const log = await LogFile.create(logPath(dir));
     const limits = await RunLimits.create(this.#groups, record.id, {
       ...spec,
       programBytes: program.programBytes,
     });
-    const guest = await this.#spawn(guestSpec, spec, { log, limits });
-    const full = await this.#recordProcess(dir, record, guest);
+    let started;
+    try {
+      started = await this.#begin(dir, record, { guestSpec, limits });
+    } catch (error) {
+      await limits.remove();
+      throw error;
+    }
+    const { log, guest, full } = started;
     const settled = Promise.withResolvers<void>();
     const run: Run = {
       record: full,
@@ -218,22 +223,34 @@ export class RunStarter {
     );
   }
 
-  async #spawn(
-    guestSpec: GuestSpec,
-    { name }: ContainerSpec,
-    { log, limits }: { readonly log: LogFile; readonly limits: RunLimits },
-  ): Promise<GuestProcess> {
+  async #begin(
+    dir: string,
+    record: RunRecord,
+    { guestSpec, limits }: {
+      readonly guestSpec: GuestSpec;
+      readonly limits: RunLimits;
+    },
+  ): Promise<{
+    readonly log: LogFile;
+    readonly guest: GuestProcess;
+    readonly full: RunRecord;
+  }> {
+    const log = await LogFile.create(logPath(dir));
+    let guest;
     try {
-      return await GuestProcess.start(this.#launch, guestSpec, { log, limits });
+      const running = { log, limits };
+      guest = await GuestProcess.start(this.#launch, guestSpec, running);
     } catch (error) {
       await log.end();
-      await limits.remove();
       throw new RuntimeError(
         "RunContainerError",
-        `Cannot start the runner of container "${name}": ${messageOf(error)}`,
+        `Cannot start the runner of container "${record.name}": ${
+          messageOf(error)
+        }`,
         { cause: error },
       );
     }
+    return { log, guest, full: await this.#recordProcess(dir, record, guest) };
   }
 
   /** Records which process it is, so that the next agent can find it. */

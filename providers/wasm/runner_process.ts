@@ -1,3 +1,5 @@
+import { untilAborted } from "../../async/abort.ts";
+import { Deadline } from "../../async/deadline.ts";
 import { getLogger } from "../../async/log.ts";
 import type { Semaphore } from "../../async/semaphore.ts";
 import type { GuestSpec } from "./guest_spec.ts";
@@ -82,8 +84,12 @@ export class RunnerProcess {
       ]);
       throw error;
     }
-    if (spare === undefined) await process.#send(specLine(spec, beyondPipe));
-    else void process.#send(specLine(spec));
+    if (spare === undefined) {
+      const sent = process.#send(specLine(spec, beyondPipe));
+      // One with hardly any CPU time must not keep all others waiting.
+      using turn = new Deadline(longestTurn, { signal });
+      await Promise.race([sent, untilAborted(turn.signal)]);
+    } else void process.#send(specLine(spec));
     return process;
   }
 
@@ -107,6 +113,10 @@ export class RunnerProcess {
   async closeStdin(): Promise<void> {
     // The guest may have closed its end, which makes this fail; the pipe is gone either way.
     await this.stdin.close().catch(() => undefined);
+  }
+
+  get paused(): boolean {
+    return this.#paused;
   }
 
   /** Resolves when it is written; never rejects. */
@@ -138,3 +148,6 @@ export function spawnChild(
     detached: true,
   }).spawn();
 }
+
+/** How long a start may keep others from beginning: some ten times what it takes. */
+const longestTurn = 1_000;

@@ -71,6 +71,10 @@ function rules(
       "ioctl",
       { kind: "oneOf", argument: 1, values: Object.values(controls) },
     ],
+    [
+      "fcntl",
+      { kind: "oneOf", argument: 1, values: Object.values(fileControls) },
+    ],
     ["socketpair", { kind: "oneOf", argument: 0, values: [families.unix] }],
     ...socketRules(sockets),
     ...(mayExec ? execRules : runnerRules),
@@ -199,6 +203,24 @@ const controls = {
   fioclex: 0x5451,
 };
 
+/** All of fcntl(2) but signals, leases and the sizes of pipes: an owner could be another process. */
+const fileControls = {
+  duplicate: 0,
+  getFlags: 1,
+  setFlags: 2,
+  getStatus: 3,
+  setStatus: 4,
+  getLock: 5,
+  setLock: 6,
+  setLockWait: 7,
+  getOpenFileLock: 36,
+  setOpenFileLock: 37,
+  setOpenFileLockWait: 38,
+  duplicateOnExec: 1030,
+  addSeals: 1033,
+  getSeals: 1034,
+};
+
 function encode(program: readonly Instruction[]): Uint8Array<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer(program.length * 8));
   for (const [i, { code, jt = 0, jf = 0, k }] of program.entries()) {
@@ -243,7 +265,7 @@ const plainCalls: readonly CallName[] = [
   // Descriptors.
   ...["read", "write", "readv", "writev", "pread64", "pwrite64"] as const,
   ...["preadv", "pwritev", "preadv2", "pwritev2", "close"] as const,
-  ...["close_range", "dup", "dup2", "dup3", "fcntl", "lseek"] as const,
+  ...["close_range", "dup", "dup2", "dup3", "lseek"] as const,
   ...["flock", "fadvise64"] as const,
   // Files.
   ...["open", "openat", "openat2", "creat", "stat", "lstat"] as const,

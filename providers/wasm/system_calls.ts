@@ -30,7 +30,6 @@ const callNumbers = {
   bind: [49, 200],
   brk: [12, 214],
   capget: [125, 90],
-  capset: [126, 91],
   clock_getres: [229, 114],
   clock_gettime: [228, 113],
   clock_nanosleep: [230, 115],

@@ -12,8 +12,15 @@ export async function findProgram(
       const file = await Deno.realPath(join(directory, name));
       if ((await Deno.stat(file)).isFile) return file;
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      // As a shell: it may be elsewhere.
+      if (!passedOver.some((kind) => error instanceof kind)) throw error;
     }
   }
   throw new Error("there is no such program on the PATH");
 }
+
+const passedOver = [
+  Deno.errors.NotFound,
+  Deno.errors.NotADirectory,
+  Deno.errors.PermissionDenied,
+];

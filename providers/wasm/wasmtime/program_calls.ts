@@ -99,9 +99,6 @@ const symbols = {
 const callNumbers = {
   open_tree: 428,
   mount_setattr: 442,
-  landlock_create_ruleset: 444,
-  landlock_add_rule: 445,
-  landlock_restrict_self: 446,
 } as const;
 
 // Of fcntl.h: O_RDONLY | O_CLOEXEC, F_SETFD.

@@ -20,6 +20,8 @@ export function wasmtimeReport(
   if (words.includes("forcing trap when growing memory")) {
     return { reason: "OOMKilled", message: "memory limit exceeded" };
   }
+  // A program of Rust says "Error: …" as well when it exits with 1.
+  if (code === failed && !words.startsWith(notRun)) return undefined;
   const message = causes(words).at(-1) ?? words.split("\n")[0] ?? words;
   if (code === trapped) {
     return { reason: "Trap", message: message.replace(/^wasm trap: /, "") };
@@ -50,3 +52,5 @@ function causes(words: string): readonly string[] {
 const trapped = 134;
 
 const failed = 1;
+
+const notRun = "Error: failed to run main module `";

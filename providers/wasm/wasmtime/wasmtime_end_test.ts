@@ -47,6 +47,8 @@ Deno.test("wasmtimeReport() tells a full memory from other failures", () => {
 
 Deno.test("wasmtimeReport() leaves exit codes of the guest's own as they are", () => {
   assert.equal(wasmtimeReport(1, "cannot open file\n"), undefined);
+  const rust = "Error: Os { code: 2, kind: NotFound }\n";
+  assert.equal(wasmtimeReport(1, rust), undefined);
   assert.equal(wasmtimeReport(3, trap), undefined);
   assert.equal(wasmtimeReport(0, ""), undefined);
 });
