@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { delay } from "../async/delay.ts";
 import type { ContainerSpec, VolumeSpec } from "../providers/container_spec.ts";
@@ -146,6 +147,12 @@ Deno.test({
     await until(async () => /ended: No space/.test(await bench.logs()));
     const place = join(bench.stateDir, "pods/uid-1/volumes/memory");
     assert.ok((await mountTable()).includes(place));
+    await volume(bench, {
+      ...emptyDir,
+      ...{ name: "half", medium: "Memory", sizeLimitBytes: 0 },
+    });
+    // tmpfs(5) has none where there is no limit at all.
+    assert.ok((await statfs(`${place}/../half`)).blocks > 0);
     await bench.runtime.removeSandbox("uid-1", bench.options);
     assert.ok(!(await mountTable()).includes(place));
   },

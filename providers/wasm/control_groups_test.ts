@@ -98,6 +98,19 @@ Deno.test("ControlGroups uses the trees of version 1 that are there", async () =
   assert.equal(await tree.read("cpu/farlet-1/run/cpu.cfs_quota_us"), "25000");
 });
 
+Deno.test("ControlGroups leaves nothing of a group that it cannot make in full", async () => {
+  await using tree = await fakeTree({ "cpu/": "", "memory/": "", "pids/": "" });
+  const groups = await tree.open("1:cpu:/\n2:memory:/\n3:pids:/\n");
+  await tree.write("pids/farlet-1/run", "");
+  await assert.rejects(groups.create("run", limits));
+  for (const controller of ["cpu", "memory"]) {
+    await assert.rejects(
+      tree.read(`${controller}/farlet-1/run/`),
+      Deno.errors.NotFound,
+    );
+  }
+});
+
 Deno.test("ControlGroups has nothing where there are no groups", async () => {
   await using tree = await fakeTree({});
   const groups = await tree.open("");
