@@ -1,4 +1,5 @@
 import type { ByteStream, PushbackStream } from "./byte_stream.ts";
+import { latin1Text } from "./latin1.ts";
 
 /** The first lines of an HTTP/1.1 request. */
 export interface RequestHead {
@@ -137,8 +138,9 @@ function parseHead(bytes: Uint8Array): RequestHead | undefined {
   };
 }
 
+/** The lines of a head, without the empty one at its end. */
 function headLines(bytes: Uint8Array): readonly string[] {
-  return new TextDecoder("latin1").decode(bytes).trimEnd().split("\r\n");
+  return latin1Text(bytes).slice(0, -"\r\n\r\n".length).split("\r\n");
 }
 
 function parseHeaders(lines: readonly string[]): Headers | undefined {
@@ -147,7 +149,8 @@ function parseHeaders(lines: readonly string[]): Headers | undefined {
     const colon = line.indexOf(":");
     if (colon <= 0) return undefined;
     try {
-      headers.append(line.slice(0, colon), line.slice(colon + 1).trim());
+      // It takes the white space around a value away; `trim()` would take more.
+      headers.append(line.slice(0, colon), line.slice(colon + 1));
     } catch {
       return undefined; // not a header name or value
     }

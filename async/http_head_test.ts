@@ -113,3 +113,15 @@ Deno.test("readResponseHead() reads status and headers, and leaves the rest", as
     /not HTTP/,
   );
 });
+
+Deno.test("readResponseHead() takes values byte for byte, but for the blanks around them", async () => {
+  // Encoded as the bytes C3 89 and C3 A0; A0 is white space of Unicode.
+  const stream = streamOf([
+    "HTTP/1.1 200 OK\r\nA: \t\u00c9 \r\nB: \u00e0\r\n\r\n",
+  ]);
+  const head = await readResponseHead(stream);
+  assert.deepEqual([...head?.headers ?? []], [
+    ["a", "\u00c3\u0089"],
+    ["b", "\u00c3\u00a0"],
+  ]);
+});

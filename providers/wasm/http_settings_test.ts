@@ -38,3 +38,36 @@ for (const [key, value, message] of refused) {
     assert.deepEqual(others, []);
   });
 }
+
+const pooled: readonly (readonly [string, Record<string, string>, number])[] = [
+  ["one container's, by its own", { "max-invocations.web": "2" }, 0],
+  ["one container's, by that of all", { "max-invocations": "2" }, 0],
+  ["one container's, by another's", { "max-invocations.api": "2" }, 1],
+  ["one container's, for one request", { "max-invocations": "1" }, 1],
+];
+for (const [name, annotations, want] of pooled) {
+  Deno.test(`httpRefusals() judges a pool: ${name}`, () => {
+    const all = { ...annotations, "pool-size.web": "4" };
+    const refusals = httpRefusals({
+      metadata: {
+        annotations: Object.fromEntries(
+          Object.entries(all).map(([key, text]) => [`farlet.dev/${key}`, text]),
+        ),
+      },
+      spec: { containers: [{ name: "web" }, { name: "api" }] },
+    });
+    assert.equal(refusals.length, want);
+  });
+}
+
+Deno.test("httpRefusals() takes a pool of all where one container keeps its instances", () => {
+  const annotations = {
+    "farlet.dev/pool-size": "4",
+    "farlet.dev/max-invocations.api": "2",
+  };
+  const containers = [{ name: "web" }, { name: "api" }];
+  assert.deepEqual(
+    httpRefusals({ metadata: { annotations }, spec: { containers } }),
+    [],
+  );
+});

@@ -1,7 +1,7 @@
 /** The error of a WASI 0.2 function: what the guest gets as the `err` of its result. */
 export class GuestError extends Error {
   override readonly name = "GuestError";
-  /** Where the generated bindings look for it. */
+  /** What is in the `err`. */
   readonly payload: unknown;
 
   constructor(payload: unknown, options?: ErrorOptions) {

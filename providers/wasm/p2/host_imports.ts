@@ -9,7 +9,7 @@ import { randomInterfaces } from "./random_interfaces.ts";
 import { socketInterfaces } from "./socket_interfaces.ts";
 import { InputStream, IoError, OutputStream } from "./streams.ts";
 
-/** All that a component can import, as the generated bindings take it. */
+/** All that a component can import. */
 export function hostImports(host: ComponentHost): ComponentImports {
   return {
     "wasi:io/error": { Error: IoError },

@@ -5,7 +5,7 @@ import { Pollable } from "./pollable.ts";
 import { type GuestSink, InputStream, OutputStream } from "./streams.ts";
 
 /** The resource `wasi:http/types.incoming-body`. */
-export class IncomingBody {
+export class IncomingBody implements Disposable {
   #body: ReadableStream<Uint8Array> | null | undefined;
 
   constructor(body: ReadableStream<Uint8Array> | null) {
@@ -22,8 +22,15 @@ export class IncomingBody {
     return new InputStream(input, () => input.close());
   }
 
-  static finish(_body: IncomingBody): FutureTrailers {
+  static finish(body: IncomingBody): FutureTrailers {
+    body[Symbol.dispose]();
     return new FutureTrailers();
+  }
+
+  /** Whoever sends it need not hear that nobody reads it; its stream lets go by itself. */
+  [Symbol.dispose](): void {
+    this.#body?.cancel().catch(() => undefined);
+    this.#body = undefined;
   }
 }
 
@@ -43,6 +50,7 @@ export class OutgoingBody {
   readonly #sink = new StreamSink();
   #trailers = new Fields();
   #written = false;
+  #finished = false;
 
   /** What the guest writes; its end is an error if the guest goes without finishing it. */
   get readable(): ReadableStream<Uint8Array> {
@@ -54,9 +62,14 @@ export class OutgoingBody {
     return this.#sink.isOver;
   }
 
-  /** All of it, where the guest has finished it already. */
-  get whole(): Uint8Array<ArrayBuffer> | undefined {
-    return this.#sink.whole;
+  /** Whether the guest has written all of it, whoever has read that. */
+  get isFinished(): boolean {
+    return this.#finished;
+  }
+
+  /** All of it, where the guest has finished it already; it is then nowhere else. */
+  takeWhole(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#sink.takeWhole();
   }
 
   /** Can be had once. */
@@ -69,6 +82,7 @@ export class OutgoingBody {
   /** Trailers go with requests alone: Deno's server has none for responses. */
   static finish(body: OutgoingBody, trailers?: Fields): void {
     if (trailers !== undefined) body.#trailers = trailers;
+    body.#finished = true;
     body.#sink.end();
   }
 
@@ -148,7 +162,7 @@ class StreamSink implements GuestSink {
   }
 
   /** All bytes, where they are there already; they are then nowhere else. */
-  get whole(): Uint8Array<ArrayBuffer> | undefined {
+  takeWhole(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#state !== "ended") return undefined;
     const [first = new Uint8Array(0), ...others] = this.#chunks.splice(0);
     if (others.length === 0) return first;

@@ -1,10 +1,15 @@
-import { closeConn, PushbackStream } from "../../../async/byte_stream.ts";
+import {
+  closeConn,
+  PushbackStream,
+  writeConn,
+} from "../../../async/byte_stream.ts";
 import { ChunkedDecoder } from "../../../async/chunked_decoder.ts";
 import { Deadline } from "../../../async/deadline.ts";
 import {
   readResponseHead,
   type ResponseHead,
 } from "../../../async/http_head.ts";
+import { latin1Bytes } from "../../../async/latin1.ts";
 import type { NameResolver } from "../name_resolver.ts";
 import { connectHttp, type HttpServer } from "./http_connect.ts";
 import { connectFailure, HttpFailure } from "./http_failure.ts";
@@ -89,50 +94,68 @@ function streamOf(conn: Deno.Conn) {
       const count = await conn.read(buffer);
       return count === null ? undefined : buffer.subarray(0, count);
     },
-    write: (bytes: Uint8Array) => writeAll(conn, bytes),
+    write: (bytes: Uint8Array) => writeConn(conn, bytes),
     close: () => Promise.resolve(closeConn(conn)),
     destroy: () => closeConn(conn),
   };
 }
 
-async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) {
-    at += await conn.write(bytes.subarray(at));
-  }
-}
-
 async function send(
   conn: Deno.Conn,
-  { method, path, headers, authority, body, trailers }: ExchangeRequest,
+  request: ExchangeRequest,
 ): Promise<void> {
+  const { method, path, headers, authority, trailers } = request;
   const lines = [`${method} ${path} HTTP/1.1`, `host: ${authority}`];
   for (const [name, value] of headers) lines.push(`${name}: ${value}`);
   const length = headers.find(([name]) => name.toLowerCase() === lengthName);
+  // These seldom have a body, and not every server takes an empty one for none.
+  const mayBeNone = length === undefined && ["GET", "HEAD"].includes(method);
+  const body = mayBeNone ? await unlessEmpty(request.body) : request.body;
   const isChunked = body !== undefined && length === undefined;
   if (isChunked) lines.push("transfer-encoding: chunked");
   const hasLength = length !== undefined || isChunked ||
     ["GET", "HEAD", "OPTIONS", "TRACE", "CONNECT", "DELETE"].includes(method);
   if (!hasLength) lines.push("content-length: 0");
   lines.push("connection: close");
-  await writeAll(conn, latin1(`${lines.join("\r\n")}\r\n\r\n`));
+  await writeConn(conn, latin1Bytes(`${lines.join("\r\n")}\r\n\r\n`));
   let left = length === undefined ? 0 : Number(length[1]);
   for await (const bytes of body ?? []) {
     if (bytes.length === 0) continue;
     if (isChunked) {
-      await writeAll(conn, latin1(`${bytes.length.toString(16)}\r\n`));
-      await writeAll(conn, bytes);
-      await writeAll(conn, latin1("\r\n"));
+      await writeConn(conn, latin1Bytes(`${bytes.length.toString(16)}\r\n`));
+      await writeConn(conn, bytes);
+      await writeConn(conn, latin1Bytes("\r\n"));
       continue;
     }
     left -= bytes.length;
     if (left < 0) break;
-    await writeAll(conn, bytes);
+    await writeConn(conn, bytes);
   }
   if (isChunked) {
     const fields = trailers().map(([name, value]) => `${name}: ${value}\r\n`);
-    await writeAll(conn, latin1(`0\r\n${fields.join("")}\r\n`));
+    await writeConn(conn, latin1Bytes(`0\r\n${fields.join("")}\r\n`));
   } else if (left !== 0) {
     throw new HttpFailure({ tag: "HTTP-request-body-size", val: undefined });
+  }
+}
+
+/** A body as it is, once its first bytes are there; undefined where it has none. */
+async function unlessEmpty(
+  body: ReadableStream<Uint8Array> | undefined,
+): Promise<AsyncIterable<Uint8Array> | undefined> {
+  const chunks = body?.values();
+  const first = await chunks?.next();
+  if (chunks === undefined || first?.value === undefined) return undefined;
+  return joined(first.value, chunks);
+}
+
+async function* joined<T>(first: T, others: AsyncIterableIterator<T>) {
+  try {
+    yield first;
+    yield* others;
+  } finally {
+    // Who writes them learns that nobody reads on.
+    await others.return?.();
   }
 }
 
@@ -169,7 +192,9 @@ function bodyOf(
   const declared = headers.get(lengthName);
   const isEmpty = method === "HEAD" || [204, 304].includes(status);
   const decoder = encoding === "chunked" ? new ChunkedDecoder() : undefined;
-  let left = isEmpty ? 0 : declared === null ? undefined : Number(declared);
+  // RFC 9112, section 6.3: what comes in chunks is as long as these.
+  const isMeasured = declared !== null && decoder === undefined;
+  let left = isEmpty ? 0 : isMeasured ? lengthOf(declared) : undefined;
 
   async function next(): Promise<Uint8Array | undefined> {
     for (;;) {
@@ -207,6 +232,11 @@ function bodyOf(
   }, { highWaterMark: 0 });
 }
 
+function lengthOf(declared: string): number {
+  if (/^\d+$/.test(declared)) return Number(declared);
+  throw new HttpFailure({ tag: "HTTP-protocol-error" });
+}
+
 /** Fails, and has the connection dropped, when the time is up. */
 async function timed<T>(
   ms: number,
@@ -226,10 +256,6 @@ async function timed<T>(
 
 function incomplete(): HttpFailure {
   return new HttpFailure({ tag: "HTTP-response-incomplete" });
-}
-
-function latin1(text: string): Uint8Array {
-  return Uint8Array.from(text, (each) => each.charCodeAt(0));
 }
 
 const lengthName = "content-length";

@@ -76,6 +76,49 @@ Deno.test("exchange() fails where a body is not as long as it says", async () =>
   assert.equal(await failure(result), "HTTP-request-body-size");
 });
 
+for (const method of ["GET", "HEAD", "POST"]) {
+  Deno.test(`exchange() sends an empty body of ${method} as servers expect it`, async () => {
+    let encoding: string | null | undefined;
+    await using server = startServer((request) => {
+      encoding = request.headers.get("transfer-encoding");
+      return Promise.resolve(new Response());
+    });
+    const empty = new Blob([]).stream();
+    const response = await send(server.port, { method, body: empty });
+    await response.body.cancel();
+    assert.equal(encoding, method === "POST" ? "chunked" : null);
+  });
+}
+
+Deno.test("exchange() sends a body of GET that is not empty", async () => {
+  // Deno's own server would not read it.
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const body = new Blob(["hello"]).stream();
+  const sending = send(listener.addr.port, { body });
+  using conn = await listener.accept();
+  let text = "";
+  for await (const part of conn.readable.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    if (text.endsWith("0\r\n\r\n")) break;
+  }
+  assert.match(
+    text,
+    /\r\ntransfer-encoding: chunked\r\n.*\r\n\r\n5\r\nhello\r\n0/s,
+  );
+  assert.equal(await failure(sending), "HTTP-response-incomplete");
+});
+
+Deno.test("exchange() refuses a length that is no number, and has none beside chunks", async () => {
+  using odd = new RawServer("HTTP/1.1 200 OK\r\nContent-Length: nine\r\n\r\n");
+  assert.equal(await failure(send(odd.port, {})), "HTTP-protocol-error");
+  using both = new RawServer(
+    "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n" +
+      "5\r\nhello\r\n0\r\n\r\n",
+  );
+  const { body } = await send(both.port, {});
+  assert.equal(await new Response(body).text(), "hello");
+});
+
 function resolver(...entries: readonly string[]): NameResolver {
   return new NameResolver(parseAllowedHosts(entries));
 }

@@ -1,3 +1,4 @@
+import { latin1Bytes, latin1Text } from "../../../async/latin1.ts";
 import { failWith } from "./guest_error.ts";
 
 type Field = readonly [name: string, value: Uint8Array];
@@ -13,13 +14,15 @@ export class Fields {
     return fields;
   }
 
-  /** Fields of a message that came in, which the guest cannot change. */
+  /**
+   * Fields of a message that came in, which the guest cannot change; without those of the
+   * connection, which must not go out with a copy.
+   */
   static ofHeaders(headers: Headers): Fields {
     const fields = new Fields();
-    fields.#fields = [...headers].map(([name, value]) => [
-      name,
-      Uint8Array.from(value, (each) => each.charCodeAt(0)),
-    ]);
+    fields.#fields = [...headers]
+      .filter(([name]) => !hopByHop.has(name))
+      .map(([name, value]) => [name, latin1Bytes(value)]);
     return fields.frozen();
   }
 
@@ -33,18 +36,18 @@ export class Fields {
   }
 
   set(name: string, values: readonly Uint8Array[]): void {
-    this.delete(name);
-    for (const value of values) this.append(name, value);
+    this.#check(name, values);
+    const set = values.map((value) => [name, value.slice()] as const);
+    this.#fields = [...this.#without(name), ...set];
   }
 
   delete(name: string): void {
     this.#check(name);
-    this.#fields = this.#fields.filter(([other]) => !isSame(name, other));
+    this.#fields = this.#without(name);
   }
 
   append(name: string, value: Uint8Array): void {
-    this.#check(name);
-    if (!isValue(value)) failWith({ tag: "invalid-syntax" });
+    this.#check(name, [value]);
     this.#fields = [...this.#fields, [name, value.slice()]];
   }
 
@@ -71,21 +74,21 @@ export class Fields {
 
   /** Names and values, whose characters stand for bytes. */
   toLines(): readonly (readonly [string, string])[] {
-    return this.#fields.map(([name, value]) => [name, latin1(value)]);
+    return this.#fields.map(([name, value]) => [name, latin1Text(value)]);
   }
 
-  #check(name: string): void {
+  #without(name: string): readonly Field[] {
+    return this.#fields.filter(([other]) => !isSame(name, other));
+  }
+
+  #check(name: string, values: readonly Uint8Array[] = []): void {
     if (this.#immutable) failWith({ tag: "immutable" });
     if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(name)) {
       failWith({ tag: "invalid-syntax" });
     }
     if (hopByHop.has(name.toLowerCase())) failWith({ tag: "forbidden" });
+    if (!values.every(isValue)) failWith({ tag: "invalid-syntax" });
   }
-}
-
-/** Not a decoder's: what it calls Latin-1 is Windows-1252. */
-function latin1(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
 }
 
 function isSame(one: string, other: string): boolean {

@@ -50,3 +50,25 @@ Deno.test("Fields of a message that came in cannot be changed, but their copy ca
   assert.equal(fields.has("a"), true);
   assert.equal(copy.has("a"), false);
 });
+
+Deno.test("Fields of a message that came in are without those of its connection", () => {
+  const connection = { host: "h", connection: "close", te: "trailers" };
+  const headers = { ...connection, "transfer-encoding": "chunked", a: "1" };
+  const fields = Fields.ofHeaders(new Headers(headers));
+  assert.deepEqual(fields.clone().toLines(), [["a", "1"]]);
+});
+
+Deno.test("Fields keeps the values that it has where a new one is bad", () => {
+  const fields = Fields.fromList([["a", bytes("1")]]);
+  assert.deepEqual(
+    failure(() => fields.set("a", [bytes("2"), bytes("\n")])),
+    { tag: "invalid-syntax" },
+  );
+  assert.deepEqual(fields.entries(), [["a", bytes("1")]]);
+});
+
+Deno.test("Fields takes a value of any length", () => {
+  const text = "x".repeat(200_000);
+  const fields = Fields.fromList([["a", bytes(text)]]);
+  assert.deepEqual(fields.toLines(), [["a", text]]);
+});

@@ -91,13 +91,18 @@ export class OutgoingResponse {
     return !this.#hasBody || this.#body.isOver;
   }
 
+  /** Whether the guest has given all of it. */
+  get isFinished(): boolean {
+    return !this.#hasBody || this.#body.isFinished;
+  }
+
   /** What the client gets; the body follows as the guest writes it. */
   toResponse(): Response {
     const bodiless = [101, 204, 205, 304].includes(this.#status);
     return new Response(
       bodiless || !this.#hasBody
         ? null
-        : this.#body.whole ?? this.#body.readable,
+        : this.#body.takeWhole() ?? this.#body.readable,
       {
         // Deno has no response of these, and no server means to send one.
         status: this.#status < 200 ? 500 : this.#status,

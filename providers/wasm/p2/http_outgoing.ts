@@ -17,7 +17,7 @@ export function sendRequest(
   if (names === undefined) return failWith(denied().code);
   const { scheme, host, port, authority } = serverOf(request);
   const method = methodOf(request);
-  const path = request.pathWithQuery() || "/";
+  const path = pathOf(request);
   if (!names.allowsHost(host, port, scheme)) return failWith(denied().code);
   const stop = new AbortController();
   const response = exchange(
@@ -127,6 +127,12 @@ function serverOf(request: OutgoingRequest): Server {
 function methodOf(request: OutgoingRequest): string {
   const { tag, val } = request.method();
   return tag === "other" ? val ?? "" : tag.toUpperCase();
+}
+
+/** With a slash in front: a whole URL would overrule the host. */
+function pathOf(request: OutgoingRequest): string {
+  const path = request.pathWithQuery() ?? "";
+  return path === "*" || path.startsWith("/") ? path : `/${path}`;
 }
 
 /** Where a guest sets none, those of wasmtime. */

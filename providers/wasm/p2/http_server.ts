@@ -107,6 +107,8 @@ export class HttpGuestServer {
     });
     let hasLeft = false;
     const waiting = this.#clients.add(request, () => {
+      // The client has all of the answer; the guest may work on.
+      if (hasAnswered && given?.isFinished !== false) return;
       hasLeft = true;
       instance.end(new Error("the client has gone"));
     });

@@ -16,7 +16,10 @@ export class SlowClients {
   readonly #clients = new Set<Client>();
   #watching = false;
 
-  /** @param left Called once when the client goes, unless the wait was disposed before. */
+  /**
+   * @param left Called once when the client goes, unless the wait was disposed before; also when
+   * all of the answer was sent.
+   */
   add(request: Request, left: () => void): Disposable {
     const client = { request, left, isWatched: false };
     this.#clients.add(client);
