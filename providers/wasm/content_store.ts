@@ -60,6 +60,8 @@ export class ContentStore {
       await makeOpenDirectory(path);
       await write(path);
       await Deno.mkdir(this.#files, privateDir);
+      // Its age counts from now on, whatever was written last.
+      await touch(path);
       try {
         await Deno.rename(path, this.filesPath(digest));
       } catch (error) {
@@ -139,10 +141,15 @@ async function ageOf(path: string): Promise<number> {
   }
 }
 
-/** Of a file, or of all files in a directory. */
+/** Of a file, or of all files in a directory; another process may be removing it. */
 async function sizeOf(path: string): Promise<number> {
-  const { isDirectory, size } = await Deno.lstat(path);
-  if (!isDirectory) return size;
+  try {
+    const { isDirectory, size } = await Deno.lstat(path);
+    if (!isDirectory) return size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
   let sum = 0;
   for (const name of await list(path)) sum += await sizeOf(join(path, name));
   return sum;

@@ -121,7 +121,11 @@ function pullError(
   why: string,
   cause: unknown,
 ): RuntimeError {
-  return new RuntimeError("ErrImagePull", `Cannot pull "${full}": ${why}`, {
+  // It goes into the pod's status, and a registry may have written it.
+  const told = why.length > mostToTell ? `${why.slice(0, mostToTell)}…` : why;
+  return new RuntimeError("ErrImagePull", `Cannot pull "${full}": ${told}`, {
     cause,
   });
 }
+
+const mostToTell = 1_000;

@@ -46,18 +46,13 @@ export async function loadImage(
     const archive = await ImageArchive.unpack(file, root, { signal });
     const loaded: StoredModule[] = [];
     for (const { reference, names } of named(archive, name)) {
-      const { digest, content } = await importImage(reference, {
+      const { content } = await importImage(reference, {
         source: archive,
         store: store.content,
         signal,
       });
       for (const each of names) {
         loaded.push(await store.put(loadableName(each), content));
-      }
-      if (names.length === 0) {
-        throw new TypeError(
-          `it does not name its image ${digest}: give a name`,
-        );
       }
     }
     return loaded;
@@ -74,6 +69,12 @@ function named(
   { images }: ImageArchive,
   name: string | undefined,
 ): ImageArchive["images"] {
+  if (images.length === 0) throw new TypeError("it has no images");
+  const nameless = images.find(({ names }) => names.length === 0);
+  if (name === undefined && nameless !== undefined) {
+    const { reference } = nameless;
+    throw new TypeError(`it does not name its image ${reference}: give a name`);
+  }
   if (name === undefined) return images;
   const [image, ...others] = images;
   if (image !== undefined && others.length === 0) {

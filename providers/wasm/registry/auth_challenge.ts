@@ -13,7 +13,7 @@ export type AuthChallenge =
 export function parseChallenge(header: string): AuthChallenge | undefined {
   const challenges = [
     ...header.matchAll(
-      /(?:^|,)\s*([A-Za-z][A-Za-z0-9-]*)(?=\s+[A-Za-z][\w-]*\s*=|\s*$|\s*,)((?:\s*,?\s*[A-Za-z][\w-]*\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s",]+))*)/g,
+      /(?:^|,)\s*([A-Za-z][A-Za-z0-9-]*)(?=\s+[A-Za-z][\w-]*\s*=|\s*$|\s*,)((?:\s*(?:,\s*)?[A-Za-z][\w-]*\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s",]+))*)/g,
     ),
   ].map(([, scheme = "", rest = ""]) => ({
     scheme: scheme.toLowerCase(),

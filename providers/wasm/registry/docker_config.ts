@@ -36,10 +36,9 @@ export async function userCredentials(
       if (text === undefined) continue;
       const { entries, helperOf } = readConfig(text);
       const helper = helperOf(name.registry);
-      const helped = helper === undefined
-        ? undefined
-        : await askHelper(helper, name.registry, { env, signal });
-      if (helped !== undefined) found.push(helped);
+      if (helper !== undefined) {
+        found.push(...await helped(helper, name.registry, { env, signal }));
+      }
       found.push(...credentialsFor(name.full, entries));
     } catch (error) {
       signal.throwIfAborted();
@@ -53,6 +52,28 @@ export async function userCredentials(
     }
   }
   return found;
+}
+
+/** What a helper knows; nothing where it is of no use. */
+async function helped(
+  helper: string,
+  registry: string,
+  options: UserCredentialsOptions,
+): Promise<readonly RegistryCredentials[]> {
+  try {
+    const credentials = await askHelper(helper, registry, options);
+    return credentials === undefined ? [] : [credentials];
+  } catch (error) {
+    options.signal.throwIfAborted();
+    log.warn("Cannot use a credential helper", {
+      helper,
+      // What is wrong with its answer would be told by quoting it.
+      error: error instanceof SyntaxError
+        ? "its answer is not JSON"
+        : messageOf(error),
+    });
+    return [];
+  }
 }
 
 /** Where Docker and Podman keep what opens registries, for the user of this process. */

@@ -19,7 +19,8 @@ export interface RegistryRequest {
 /**
  * Asks a server, and hands its answer to `use`; once that has settled, the connection is let go of.
  *
- * Redirects are followed, never from TLS to plain text, and `authorization` stays with its server.
+ * Redirects are followed, never from TLS to plain text. `authorization` stays with its server, and so
+ * does a body.
  */
 export async function request<T>(
   url: URL,
@@ -54,7 +55,7 @@ export async function request<T>(
     const next = new URL(location, place);
     const allowed = next.protocol === "https:" ||
       (next.protocol === "http:" && place.protocol === "http:");
-    if (!allowed) {
+    if (!allowed || (body && next.origin !== url.origin)) {
       throw new RegistryError(`${place.host} redirects to "${next.origin}"`);
     }
     place = next;

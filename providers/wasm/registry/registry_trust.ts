@@ -59,6 +59,8 @@ async function namesIn(dir: string): Promise<readonly string[]> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     if (error instanceof Deno.errors.NotADirectory) return [];
+    // As Podman does: what is not for this user is not meant for it.
+    if (error instanceof Deno.errors.PermissionDenied) return [];
     throw error;
   }
 }

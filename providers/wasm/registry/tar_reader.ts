@@ -12,6 +12,9 @@ export interface TarMember {
   readonly content: AsyncIterable<Uint8Array>;
 }
 
+/** Of records about the next file, of which there are four kinds. */
+const mostInARow = 8;
+
 const blockBytes = 512;
 /** Longest name, and longest set of pax records, that is read. */
 const maxTextBytes = 64 * 1024;
@@ -31,6 +34,7 @@ export async function* readTar(
 
 async function* members(source: ByteSource): AsyncGenerator<TarMember> {
   let known: Readonly<Record<string, string>> = {};
+  let inARow = 0;
   for (;;) {
     const block = await source.take(blockBytes);
     if (block === undefined || block.every((byte) => byte === 0)) return;
@@ -44,6 +48,7 @@ async function* members(source: ByteSource): AsyncGenerator<TarMember> {
     }
     const padding = (blockBytes - sizeBytes % blockBytes) % blockBytes;
     if ("xgLK".includes(type)) {
+      if (++inARow > mostInARow) throw damaged("names without end");
       if (sizeBytes > maxTextBytes) throw damaged("a name without end");
       const bytes = await source.take(sizeBytes) ?? throwDamaged("no end");
       await source.skip(padding);
@@ -64,6 +69,7 @@ async function* members(source: ByteSource): AsyncGenerator<TarMember> {
     for await (const _ of content);
     if (hasContent(type)) await source.skip(padding);
     known = {};
+    inARow = 0;
   }
 }
 

@@ -29,14 +29,13 @@ export async function unpackLayer(
   const own = new Set<string>();
   for await (const member of members) {
     signal.throwIfAborted();
-    budget.members--;
-    budget.bytes -= member.sizeBytes;
-    if (budget.members < 0 || budget.bytes < 0) {
-      throw new TypeError("its files are too many or too large");
-    }
+    charge(budget, member.sizeBytes);
     const path = pathIn(member.path);
     if (path === "") continue;
-    await makeParents(root, path);
+    await checkParents(root, path, async (place) => {
+      charge(budget, 0);
+      await makeOpenDirectory(place);
+    });
     const name = posix.basename(path);
     if (name.startsWith(".wh.")) {
       await whiteOut(root, path, own);
@@ -45,6 +44,13 @@ export async function unpackLayer(
     await place(root, path, member);
     for (let at = path; at !== "."; at = posix.dirname(at)) own.add(at);
   }
+}
+
+function charge(budget: UnpackBudget, sizeBytes: number): void {
+  budget.members--;
+  budget.bytes -= sizeBytes;
+  if (budget.members >= 0 && budget.bytes >= 0) return;
+  throw new TypeError("its files are too many or too large");
 }
 
 /** Makes a directory that guests of any user may look into, whatever the umask is. */
@@ -97,6 +103,9 @@ async function place(
 /** The path without what leads nowhere; `""` for the root itself. */
 function pathIn(path: string): string {
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  if (parts.length > deepest) {
+    throw new TypeError(`its file "${path.slice(0, 100)}…" lies too deep`);
+  }
   if (!parts.includes("..") && !path.includes("\0")) return parts.join("/");
   throw new TypeError(`its file "${path}" lies outside of the image`);
 }
@@ -108,11 +117,7 @@ function relativeTarget(path: string, target: string): string {
     ".";
 }
 
-async function makeParents(root: string, path: string): Promise<void> {
-  await checkParents(root, path, makeOpenDirectory);
-}
-
-/** Refuses a path on which there is anything but directories. */
+/** Refuses a path on which there is anything but directories; makes those that are missing. */
 async function checkParents(
   root: string,
   path: string,
@@ -142,18 +147,33 @@ async function whiteOut(
   if (name !== ".wh..opq") {
     const gone = pathIn(posix.join(directory, name));
     // `.wh...` must not take the directory itself, nor one above.
-    if (posix.dirname(gone) !== directory) return;
+    if (gone === "" || posix.dirname(gone) !== directory) return;
     if (await lstat(join(root, gone))) {
       await Deno.remove(join(root, gone), { recursive: true });
     }
     return;
   }
-  for await (const { name } of Deno.readDir(join(root, directory))) {
+  await keepOwn(root, directory, own);
+}
+
+/** Removes what is in a directory, at any depth, but for the layer's own. */
+async function keepOwn(
+  root: string,
+  directory: string,
+  own: ReadonlySet<string>,
+): Promise<void> {
+  for await (
+    const { name, isDirectory } of Deno.readDir(join(root, directory))
+  ) {
     const below = posix.join(directory, name);
-    if (own.has(below)) continue;
-    await Deno.remove(join(root, below), { recursive: true });
+    if (!own.has(below)) {
+      await Deno.remove(join(root, below), { recursive: true });
+    } else if (isDirectory) await keepOwn(root, below, own);
   }
 }
+
+/** Each of a path's directories is looked at, for each of its files. */
+const deepest = 128;
 
 async function lstat(path: string): Promise<Deno.FileInfo | undefined> {
   try {
