@@ -8,6 +8,7 @@ export class CanonMemory {
   readonly encoding: BoundOptions["encoding"];
   readonly #memory: WebAssembly.Memory | undefined;
   readonly #realloc: Realloc | undefined;
+  #left = mostCopied;
   #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(this.#bytes.buffer);
 
@@ -37,10 +38,17 @@ export class CanonMemory {
     return this.#view;
   }
 
+  /** Throws where one call has the host copy more than it may: a guest can have it copy one place often. */
+  charge(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left < 0) throw new RangeError("a call has too large values");
+  }
+
   /** Bytes of the guest's memory as they are now; throws where they are not in it. */
   slice(at: number, length: number): Uint8Array<ArrayBuffer> {
     const { bytes } = this;
     if (at + length > bytes.length) throw outside();
+    this.charge(length);
     return bytes.slice(at, at + length) as Uint8Array<ArrayBuffer>;
   }
 
@@ -53,12 +61,6 @@ export class CanonMemory {
     if (at % align !== 0) throw new RangeError("memory is not aligned");
     if (at + size > this.bytes.length) throw outside();
     return at;
-  }
-
-  /** Changes what was allocated before. */
-  reallocate(at: number, size: number, align: number, more: number): number {
-    const moved = this.#realloc?.(at, size, align, more) ?? 0;
-    return moved >>> 0;
   }
 
   #attach(): void {
@@ -76,6 +78,8 @@ type Realloc = (
   align: number,
   more: number,
 ) => number;
+
+const mostCopied = 128 * 1024 * 1024;
 
 function outside(): RangeError {
   return new RangeError("a value lies outside of memory");

@@ -173,6 +173,7 @@ function listCodec(type: ValueType): Codec {
     if (at + length * element.size > memory.bytes.length) {
       throw new RangeError("a list lies outside of memory");
     }
+    memory.charge(length * Math.max(1, element.size));
     return Array.from(
       { length },
       (_, i) => element.load(memory, at + i * element.size),

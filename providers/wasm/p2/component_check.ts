@@ -13,6 +13,7 @@ import {
 } from "./host_functions.ts";
 import { hostImports } from "./host_imports.ts";
 import { type ComponentProgram, linkComponent } from "./link_component.ts";
+import { functionText } from "./type_text.ts";
 
 /** What a component is by what it exports: it runs to its end, or it answers HTTP requests. */
 export type ComponentWorld = "command" | "http";
@@ -38,6 +39,10 @@ export function checkComponent(
       `component imports ${missing.join(", ")}, which this host does not have`,
     );
   } catch (error) {
+    // The readers call themselves for what is inside something else.
+    if (error instanceof RangeError) {
+      return invalid("component is corrupt: it is nested too deeply");
+    }
     if (!(error instanceof MalformedModuleError)) throw error;
     return invalid(`component is corrupt: ${error.message}`);
   }
@@ -69,15 +74,20 @@ function checkExports(
   if (findExport(exports, "wasi:cli/run", "run") !== undefined) {
     return { kind: "component", world: "command" };
   }
-  if (
-    findExport(exports, "wasi:http/incoming-handler", "handle") !== undefined
-  ) {
-    return { kind: "component", world: "http" };
+  const handler = findExport(exports, "wasi:http/incoming-handler", "handle");
+  if (handler !== undefined) {
+    return functionText(handler.type) === handlerText
+      ? { kind: "component", world: "http" }
+      : invalid("component has a wasi:http/incoming-handler of other types");
   }
   return invalid(
     `component exports neither wasi:cli/run nor wasi:http/incoming-handler of WASI 0.2: it is a library, not a program`,
   );
 }
+
+/** It is given objects of the host, which must be known as what they are. */
+const handlerText =
+  "(own<wasi:http/types#incoming-request>,own<wasi:http/types#response-outparam>)";
 
 /** Says that there is no such entry, and which there are. */
 function noEntry(exports: ComponentExports, entry: string): string {

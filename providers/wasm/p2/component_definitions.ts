@@ -56,7 +56,6 @@ export type Definition =
     readonly kind: "export";
     readonly name: string;
     readonly reference: Reference;
-    readonly description?: ExternDescription;
   };
 
 /** What takes something out of an instance, or out of a component that this one is in. */

@@ -112,22 +112,15 @@ function prepareServer(
   console.warn = () => {};
   const counter = new HttpCounter();
   const usage = new RunnerFile<HttpUsage>(httpUsagePath);
+  let server: HttpGuestServer;
   try {
-    const server = new HttpGuestServer(listeners, {
+    server = new HttpGuestServer(listeners, {
       settings: http,
       counter,
       instantiate: () => component.instantiate(),
       handle: (instance, ...args) => instance.call(handler, args),
       failed: (why) => void stderr(logLine(why)),
     });
-    Deno.addSignalListener("SIGTERM", () => void server.drain());
-    // No request is taken before this returns to the event loop.
-    confine();
-    void reportUsage(counter, usage);
-    return {
-      run: () => server.finished().then(() => 0),
-      outOfMemory: () => false,
-    };
   } catch (cause) {
     const places = listeners.map(({ hostname, port }) => `${hostname}:${port}`);
     throw new GuestFailure(
@@ -136,6 +129,14 @@ function prepareServer(
       { cause },
     );
   }
+  Deno.addSignalListener("SIGTERM", () => void server.drain());
+  // No request is taken before this returns to the event loop.
+  confine();
+  void reportUsage(counter, usage);
+  return {
+    run: () => server.finished().then(() => 0),
+    outOfMemory: () => false,
+  };
 }
 
 /** Until the process ends. */

@@ -1,4 +1,4 @@
-import { suspending } from "../jspi.ts";
+import { promising, suspending } from "../jspi.ts";
 import { CallShape } from "./canon_calls.ts";
 import { CanonMemory } from "./canon_memory.ts";
 import type { FlatValue } from "./codec.ts";
@@ -14,7 +14,6 @@ import type {
   BoundOptions,
   ComponentFunction,
   CoreItem,
-  ResourceType,
 } from "./value_types.ts";
 
 /** What all instances of a component have in common. */
@@ -115,17 +114,20 @@ export class ComponentInstance implements Disposable {
       case "rep":
         return (index: number) => Number(handles.get(index, resource));
       case "drop":
+        if (resource.destructor !== undefined) {
+          // It may wait, as any other function of the guest.
+          const destroy = promising(this.#coreFunction(resource.destructor));
+          return suspending((index: number) => {
+            const dropped = handles.drop(index, resource);
+            if (dropped === undefined) return 0;
+            return destroy(Number(dropped.owned)).then(() => 0);
+          });
+        }
         return (index: number) => {
           const dropped = handles.drop(index, resource);
-          if (dropped !== undefined) this.#destroy(resource, dropped.owned);
+          if (resource.owner === undefined) release(dropped?.owned);
         };
     }
-  }
-
-  #destroy({ owner, destructor }: ResourceType, value: unknown): void {
-    if (owner === undefined) return release(value);
-    if (destructor === undefined) return;
-    this.#coreFunction(destructor)(Number(value));
   }
 
   #callable(callee: ComponentFunction): PlainFunction {

@@ -118,9 +118,9 @@ function readReference(reader: WasmReader): Reference {
 function readExport(reader: WasmReader): Definition {
   const name = readExternName(reader);
   const reference = readReference(reader);
-  if (reader.byte() === 0) return { kind: "export", name, reference };
-  const description = readDescription(reader);
-  return { kind: "export", name, reference, description };
+  // What it says that its type is makes no difference here.
+  if (reader.byte() !== 0) readDescription(reader);
+  return { kind: "export", name, reference };
 }
 
 function readCanon(reader: WasmReader): Definition {

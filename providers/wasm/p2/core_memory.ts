@@ -2,6 +2,7 @@ import { GuestFailure } from "../guest_failure.ts";
 import { capGrowth, limitMemory } from "../memory_limit.ts";
 import { readMemories } from "../module_outline.ts";
 import { readSections } from "../wasm_reader.ts";
+import type { ComponentProgram } from "./link_component.ts";
 
 /** The core modules of a component with a memory limit built into them. */
 export interface LimitedModules {
@@ -11,21 +12,22 @@ export interface LimitedModules {
 }
 
 /**
- * Builds a memory limit into the core modules of a component. Where several have a memory, each
- * may grow by an equal share of what they leave at their start.
+ * Builds a memory limit into the core modules of a component. Where several instances of them have
+ * a memory, each may grow by an equal share of what they leave at their start.
  *
  * Throws a {@linkcode GuestFailure} `OOMKilled` if they begin with more than the limit.
  */
 export function limitCoreModules(
-  modules: readonly Uint8Array<ArrayBuffer>[],
+  { modules, steps }: Pick<ComponentProgram, "modules" | "steps">,
   limitBytes: number | undefined,
 ): LimitedModules {
   if (limitBytes === undefined) {
     return { limited: modules, outOfMemory: () => false };
   }
   const starts = modules.map(startBytes);
-  const owners = starts.filter((bytes) => bytes > 0).length;
-  const spare = limitBytes - starts.reduce((sum, bytes) => sum + bytes, 0);
+  const instances = steps.map(({ module }) => starts[module] ?? 0);
+  const owners = instances.filter((bytes) => bytes > 0).length;
+  const spare = limitBytes - instances.reduce((sum, bytes) => sum + bytes, 0);
   const share = Math.max(0, spare) / Math.max(1, owners);
   const flags = new Set<string>();
   let hasCapped = false;
@@ -49,6 +51,12 @@ export function limitCoreModules(
     // Modules that import a memory grow it as well, by instructions that are left as they are.
     return capGrowth(module.bytes, limit);
   });
+  if (spare < 0) {
+    const message = `all memories begin with ${
+      limitBytes - spare
+    } bytes, the limit is ${limitBytes}`;
+    throw new GuestFailure("OOMKilled", message);
+  }
   return {
     limited,
     outOfMemory: (instances) =>

@@ -58,8 +58,10 @@ export class HandleTable {
 
   #handle(index: number, resource: ResourceType): Handle {
     const handle = this.#handles[index];
-    if (handle?.resource === resource) return handle;
-    throw new TypeError(`unknown handle ${index}`);
+    if (handle?.resource !== resource || isReleased(handle.value)) {
+      throw new TypeError(`unknown handle ${index}`);
+    }
+    return handle;
   }
 
   #remove(index: number): void {
@@ -71,7 +73,15 @@ export class HandleTable {
 /** Disposes an object of the host that no guest has any more. */
 export function release(value: unknown): void {
   if (typeof value !== "object" || value === null) return;
+  released.add(value);
   if (Symbol.dispose in value) (value as Disposable)[Symbol.dispose]();
+}
+
+/** Other parts of a component may still have them as borrowed. */
+const released = new WeakSet<object>();
+
+function isReleased(value: unknown): boolean {
+  return typeof value === "object" && value !== null && released.has(value);
 }
 
 const mostHandles = 1 << 20;

@@ -1,6 +1,7 @@
 import { GuestError } from "./guest_error.ts";
 import { camelCase, pascalCase } from "./host_names.ts";
 import type { ComponentFunction } from "./value_types.ts";
+import { isWasiFunction } from "./wasi_functions.ts";
 
 /**
  * What a component imports, by interface without its version, and by name: functions and classes,
@@ -16,11 +17,13 @@ export type PlainFunction = (args: readonly unknown[]) => unknown;
 
 type HostFunction = Extract<ComponentFunction, { readonly kind: "host" }>;
 
-/** The host's function; undefined where it has none of this name. */
+/** The host's function; undefined where it, or WASI 0.2, has none of this name and these types. */
 export function hostFunction(
   imports: ComponentImports,
-  { from, name, type }: HostFunction,
+  callee: HostFunction,
 ): PlainFunction | undefined {
+  if (!isWasiFunction(callee)) return undefined;
+  const { from, name, type } = callee;
   const call = findCall(imports[from] ?? {}, name);
   if (call === undefined) return undefined;
   return type.result?.kind === "result" ? withResult(call) : call;
@@ -36,7 +39,7 @@ export function missingName(
   imports: ComponentImports,
   { from, name }: HostFunction,
 ): string {
-  return imports[from] === undefined || name === from
+  return !Object.hasOwn(imports, from) || name === from
     ? from
     : `${from}#${name}`;
 }

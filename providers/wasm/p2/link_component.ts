@@ -148,17 +148,19 @@ class Linker {
         const { type } = scope.get("type", definition.type);
         if (type.kind !== "resource") throw wrong("it is no resource");
         const { part } = scope;
+        if (action !== "drop" && type.owner !== part) {
+          throw wrong(`it calls resource.${action} of a resource not its own`);
+        }
         return scope.addCore("coreFunction", {
           ...{ kind: "resource", action, resource: type, part },
         });
       }
       case "import": {
         const { name, description } = definition;
-        const item = given?.get(name) ??
-          hostInstance(name, description, scope);
-        if (given !== undefined && !given.has(name)) {
-          throw wrong(`"${name}" is not given`);
-        }
+        const item = given === undefined
+          ? hostInstance(name, description, scope)
+          : given.get(name);
+        if (item === undefined) throw wrong(`"${name}" is not given`);
         return scope.add(item);
       }
       case "export": {

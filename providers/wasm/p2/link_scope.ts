@@ -58,21 +58,26 @@ export class Scope {
     coreGlobal: [],
   };
   readonly #coreInstances: CoreImport[] = [];
+  readonly #budget: { items: number };
 
   constructor(outer: Scope | undefined, part: number) {
     this.#outer = outer;
+    this.#budget = outer === undefined ? { items: mostItems } : outer.#budget;
     this.part = part;
   }
 
   add(item: Item): void {
+    this.#charge();
     this.#items[item.kind].push(item);
   }
 
   addCore(sort: CoreSort, item: CoreItem): void {
+    this.#charge();
     this.#core[sort].push(item);
   }
 
   addCoreInstance(instance: CoreImport): void {
+    this.#charge();
     this.#coreInstances.push(instance);
   }
 
@@ -110,12 +115,23 @@ export class Scope {
     return instance;
   }
 
+  #charge(): void {
+    if (--this.#budget.items >= 0) return;
+    throw new MalformedModuleError("it has too many parts");
+  }
+
   #above(depth: number): Scope {
     if (depth === 0) return this;
     if (this.#outer === undefined) throw missing("component further out");
     return this.#outer.#above(depth - 1);
   }
 }
+
+/**
+ * Of all scopes of a component together, which large programs have some thousands of: each
+ * component in it could have the one before it twice.
+ */
+const mostItems = 100_000;
 
 function missing(what: string): MalformedModuleError {
   return new MalformedModuleError(`there is no ${what}`);

@@ -24,7 +24,7 @@ export async function loadComponent(
   try {
     const program = linkComponent(readComponentBody(await Deno.readFile(path)));
     const { limited, outOfMemory } = limitCoreModules(
-      program.modules,
+      program,
       memoryLimitBytes,
     );
     const modules = await Promise.all(

@@ -105,6 +105,7 @@ function hostItem(
       const type: ResourceType = {
         kind: "resource",
         owner: undefined,
+        name: `${place.from}#${place.name}`,
         destructor: undefined,
       };
       return { kind: "type", type };

@@ -28,6 +28,8 @@ export interface ResourceType {
   readonly kind: "resource";
   /** The part of the component that defines it; undefined for the host's. */
   readonly owner: number | undefined;
+  /** Of the host's: its interface without the version, and its name. */
+  readonly name?: string;
   /** Called with what the owner has instead of it, when nobody has it any more. */
   readonly destructor: CoreItem | undefined;
 }
