@@ -49,6 +49,7 @@ Deno.test("a component ends as it says, traps, or runs out of memory", async (t)
   const cases = [
     ["failing", [], 1, "Error", undefined],
     ["guest", ["exit", "0"], 0, "Completed", undefined],
+    ["destructor", [], 0, "Completed", undefined],
     ["guest", ["echo", "a", "trap"], 134, "Error", "unreachable"],
     ["guest", ["grow", "64"], 137, "OOMKilled", "memory limit exceeded"],
   ] as const;
