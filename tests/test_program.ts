@@ -14,6 +14,14 @@ export function testGo(): string | undefined {
     findProgram("go", "/usr/local/go/bin");
 }
 
+/** Says that a program is not on the PATH; FARLET_TEST_REQUIRE=all makes that a failure. */
+export function missingProgram(name: string): string | undefined {
+  if (findProgram(name) !== undefined) return undefined;
+  const missing = `no ${name}`;
+  if (Deno.env.get("FARLET_TEST_REQUIRE") !== "all") return missing;
+  throw new Error(`FARLET_TEST_REQUIRE=all: ${missing}`);
+}
+
 function findProgram(
   name: string,
   ...alsoIn: readonly string[]

@@ -113,6 +113,7 @@ Deno.test("loadImage() takes an OCI layout, packed or not, under its own name or
     const tagged = tarBytes(layout([{ [short]: "latest" }]).entries);
     await assert.rejects(load(tagged), /does not name its image/);
     assert.equal((await load(tagged, "mine:2"))[0]?.name, "mine:2");
+    await assert.rejects(load(tarBytes(layout([]).entries)), /has no images/);
     const two = tarBytes(layout([{}, {}]).entries);
     await assert.rejects(load(two, "mine:2"), /has 2 images/);
   });

@@ -30,3 +30,9 @@ for (const [header, want] of headers) {
     assert.deepEqual(parseChallenge(header), want);
   });
 }
+
+Deno.test("parseChallenge() takes no longer for blanks than for anything else", () => {
+  // In time that grows with their square it would take minutes.
+  const blanks = " ".repeat(300_000);
+  assert.equal(parseChallenge(`Bearer a=b${blanks}!`), undefined);
+});

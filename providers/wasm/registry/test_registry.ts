@@ -2,25 +2,11 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { delay } from "../../../async/delay.ts";
+import { missingProgram } from "../../../tests/test_program.ts";
 
 /** What is missing for tests with a registry; FARLET_TEST_REQUIRE=all makes it a failure. */
 export function missingRegistry(): string | undefined {
-  const places = (Deno.env.get("PATH") ?? "").split(":");
-  const found = places.some((place) => isFile(join(place, "docker-registry")));
-  if (found) return undefined;
-  const missing = "no docker-registry";
-  if (Deno.env.get("FARLET_TEST_REQUIRE") === "all") {
-    throw new Error(`FARLET_TEST_REQUIRE=all: ${missing}`);
-  }
-  return missing;
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false; // Or one that nobody may look at.
-  }
+  return missingProgram("docker-registry");
 }
 
 /** A layer, or a manifest, as it was pushed. */

@@ -269,3 +269,41 @@ Deno.test("unpackLayer() takes no more files than allowed", async () => {
     /too many or too large/,
   );
 });
+
+Deno.test("unpackLayer() removes neither the image itself nor a layer's own files by whiteouts", async () => {
+  const lower = tarBytes([file("d/sub/old"), file("d/other"), file("keep")]);
+  const upper = tarBytes([
+    ...[file(".wh."), file(".wh.."), file("d/sub/new")],
+    file("d/.wh..wh..opq"),
+  ]);
+  await unpack([lower, upper], async (root) => {
+    const names = async (path: string) => {
+      const found = await Array.fromAsync(Deno.readDir(join(root, path)));
+      return found.map(({ name }) => name).toSorted();
+    };
+    assert.deepEqual(await names("."), ["d", "keep"]);
+    assert.deepEqual(await names("d"), ["sub"]);
+    assert.deepEqual(await names("d/sub"), ["new"]);
+  });
+});
+
+Deno.test("unpackLayer() charges the directories that it makes for a file", async () => {
+  const layer = tarBytes([file("a/b/c/d")]);
+  const budget = { ...unpackBudget(), members: 3 };
+  await assert.rejects(
+    unpack([layer], () => Promise.resolve(), budget),
+    /too many or too large/,
+  );
+  await refused([tarBytes([file(`${"d/".repeat(128)}f`)])], /too deep/);
+});
+
+Deno.test("readTar() refuses names without end", async () => {
+  const name = ofType("L", file("x", "name"));
+  // Without the two empty blocks at its end.
+  const record = [...name.subarray(0, 1024)];
+  const many = Array.from({ length: 9 }, () => record).flat();
+  await refused(
+    [new Uint8Array([...many, ...tarBytes([file("f")])])],
+    /names without end/,
+  );
+});
