@@ -103,7 +103,7 @@ function invalid(message: string): ComponentCheck {
 }
 
 /** A host only to ask what it has. */
-const nobody = {
+export const nobody = {
   args: [],
   env: {},
   stdin: {

@@ -1,29 +1,12 @@
 import assert from "node:assert/strict";
-import { checkComponent } from "./component_check.ts";
+import { checkComponent, nobody } from "./component_check.ts";
 import { limitCoreModules } from "./core_memory.ts";
 import { HandleTable, release } from "./handle_table.ts";
 import { hostFunction } from "./host_functions.ts";
 import { hostImports } from "./host_imports.ts";
 import type { FunctionType, ResourceType, ValueType } from "./value_types.ts";
 
-const imports = hostImports({
-  args: [],
-  env: {},
-  stdin: {
-    ready: true,
-    untilReady: () => Promise.resolve(),
-    take: () => new Uint8Array(0),
-  },
-  stdout: () => 0,
-  stderr: () => 0,
-  terminal: false,
-  directories: [],
-  files: undefined,
-  net: undefined,
-  exit(): never {
-    throw new Error("nobody exits");
-  },
-});
+const imports = hostImports(nobody);
 const string: ValueType = { kind: "primitive", primitive: "string" };
 const u64: ValueType = { kind: "primitive", primitive: "u64" };
 const bytes: ValueType = {
